@@ -1,0 +1,1 @@
+"""Benchmarks against the fakes; `make bench` prints one table."""

@@ -1,0 +1,3 @@
+"""Frontdesk: a support desk that lives where people already talk."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,126 @@
+"""Settings: one frozen tree by topic. Precedence: environment > .env > frontdesk.toml > default.
+
+Names of variables and keys are a contract. A secret has a type that prints as stars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from bot.types import Place, value
+
+
+class Secret:
+    """Text that must not be seen: prints as stars and is revealed by name only."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself; call it only where bytes leave for its owner."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret(•••)" if self._text else "Secret()"
+
+    __str__ = __repr__
+
+
+@value
+class TelegramConfig:
+    """The Telegram bot. `pace` "off" is for a private Bot API server or a benchmark."""
+
+    token: Secret = Secret("")
+    api_root: str = "https://api.telegram.org"
+    pace: str = "official"
+    mode: str = "polling"
+    webhook_secret: Secret = Secret("")
+
+
+@value
+class SlackConfig:
+    """The Slack app. `mode`: socket, http, or auto (socket when there is an app token)."""
+
+    bot_token: Secret = Secret("")
+    app_token: Secret = Secret("")
+    signing_secret: Secret = Secret("")
+    api_root: str = "https://slack.com/api/"
+    mode: str = "auto"
+
+
+@value
+class ModelConfig:
+    """One model of the chain. Prices are per million tokens in `currency`; None: unknown."""
+
+    name: str = "glm-4.7-flash"
+    base_url: str = "https://open.bigmodel.cn/api/paas/v4"
+    api_key: Secret = Secret("")
+    auth: str = "bearer"
+    temperature: float = 0.3
+    max_tokens: int = 2048
+    thinking: bool | None = False
+    concurrency: int = 8
+    context_tokens: int = 8000
+    price_input: float | None = None
+    price_cached: float | None = None
+    price_output: float | None = None
+
+
+@value
+class DeskConfig:
+    """How the desk presents itself. `locale` "" means: as the person writes."""
+
+    name: str = "Frontdesk"
+    greeting: str = ""
+    persona: str = ""
+    contact: str = ""
+    locale: str = ""
+    timezone: str = "UTC"
+    answers: str = "assist"
+    currency: str = "USD"
+    history_turns: int = 20
+    busy: str = "queue"
+    concurrent: int = 256
+
+
+@value
+class KnowledgeConfig:
+    """Where knowledge comes from; `folder` is imported at start."""
+
+    folder: str = ""
+    file_max_bytes: int = 20 * 1024 * 1024
+
+
+@value
+class HttpConfig:
+    """The two listeners, as host:port; empty turns one off. `public_url` is what platforms call."""
+
+    public: str = "127.0.0.1:8080"
+    operator: str = "127.0.0.1:8081"
+    public_url: str = ""
+
+
+@value
+class Config:
+    """Everything that can be set. `admins` are `platform:id` or `platform:team/id`."""
+
+    desk: DeskConfig = DeskConfig()
+    telegram: TelegramConfig = TelegramConfig()
+    slack: SlackConfig = SlackConfig()
+    models: tuple[ModelConfig, ...] = field(default_factory=tuple)
+    knowledge: KnowledgeConfig = KnowledgeConfig()
+    http: HttpConfig = HttpConfig()
+    database: str = "frontdesk.db"
+    admins: frozenset[str] = frozenset()
+    staff: Place | None = None

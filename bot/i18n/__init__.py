@@ -1,0 +1,29 @@
+"""What the desk says, in each language; sentences live in zh.toml and en.toml, by key."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+
+from bot.types import Scalar
+
+LOCALES = ("en", "zh")
+"""The languages with a catalogue; the first is spoken to whoever writes in neither."""
+
+
+@cache
+def catalogue(locale: str) -> dict[str, str]:
+    """All sentences of one language, by dotted key."""
+    text = resources.files(__package__).joinpath(f"{locale}.toml").read_text("utf-8")
+    flat: dict[str, str] = {}
+    for section, entries in tomllib.loads(text).items():
+        for key, sentence in entries.items():
+            flat[f"{section}.{key}"] = sentence.rstrip("\n")
+    return flat
+
+
+def say(locale: str, key: str, /, **values: Scalar) -> str:
+    """The sentence `key` in this language. Raises KeyError for a key no catalogue has."""
+    sentence = catalogue(locale if locale in LOCALES else LOCALES[0])[key]
+    return sentence.format(**values) if values else sentence

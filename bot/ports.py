@@ -1,0 +1,319 @@
+"""The seams of the house: what a platform, a store, a model and an embedder must be able to do.
+
+Optional abilities are protocols of their own, found with isinstance; no code asks for a platform
+by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol, runtime_checkable
+
+from bot.clock import Clock
+from bot.types import (
+    Anchor,
+    AnswerId,
+    ChatRequest,
+    DurableAnswer,
+    Findings,
+    Frame,
+    Guard,
+    IncomingMessage,
+    Lease,
+    LedgerRow,
+    Limits,
+    MemoryId,
+    MessageRef,
+    ModelEvent,
+    Passage,
+    Person,
+    PersonId,
+    Place,
+    ProviderHealth,
+    Role,
+    Sender,
+    Settlement,
+    Signal,
+    Turn,
+    value,
+)
+
+
+@value
+class Intake:
+    """What an adapter made of one platform event, with the raw payload it came from.
+
+    Exactly one of three: a message and/or a signal; nothing (the event does not concern us);
+    or `error`: it could not be understood, and the raw payload is kept as a dead row.
+    """
+
+    raw: str
+    delivery: str
+    message: IncomingMessage | None = None
+    signal: Signal | None = None
+    error: str = ""
+
+
+Sink = Callable[[Sequence[Intake]], Awaitable[None]]
+"""Returns only when all of it is on disk; raises StorageError when none of it is."""
+
+
+class Adapter(Protocol):
+    """A platform. `account` is known before any call is made."""
+
+    platform: str
+    account: str
+
+    def limits(self, place: Place) -> Limits:
+        """What may be shown there and how often."""
+        ...
+
+    def ready(self, place: Place, *, final: bool) -> float:
+        """When (monotonic seconds) the next call to this place may leave; a past time means now.
+
+        A token is kept back for finals, so a non-final may have to wait where a final need not.
+        """
+        ...
+
+    async def run(self, sink: Sink) -> None:
+        """Take messages in until cancelled. An event is acknowledged after `sink` returned."""
+        ...
+
+    async def send(
+        self, place: Place, frame: Frame, *, guard: Guard, reply_to: str | None = None
+    ) -> MessageRef:
+        """Post a message. Not idempotent: PlatformUnavailable.sent tells an unknown outcome.
+
+        Waits for the place's pace. Raises PlatformError and LeaseLost (from `guard`).
+        """
+        ...
+
+    async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> None:
+        """Make a message of ours show `frame`. Idempotent; "not modified" is success.
+
+        Retries what is retryable for finals; a non-final that fails is reported at once.
+        Raises MessageGone when there is nothing to edit any more.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class Deletes(Protocol):
+    """Can take a message of ours off the screen."""
+
+    async def delete(self, ref: MessageRef, *, guard: Guard) -> None:
+        """Remove it; silent when it is gone already."""
+        ...
+
+
+@runtime_checkable
+class ShowsTyping(Protocol):
+    """Can show that something is being written, before there is text."""
+
+    async def typing(self, place: Place) -> None:
+        """Once; lasts some seconds; never raises."""
+        ...
+
+
+@runtime_checkable
+class TakesFiles(Protocol):
+    """Can post a document."""
+
+    async def send_file(
+        self, place: Place, name: str, content: bytes, *, caption: str, guard: Guard
+    ) -> MessageRef:
+        """Post it once; not idempotent."""
+        ...
+
+
+@runtime_checkable
+class FindsPosts(Protocol):
+    """Can read back whether a post with our mark exists, after a send of unknown outcome."""
+
+    async def find(self, place: Place, mark: str) -> MessageRef | None:
+        """The message posted with this mark, if it arrived."""
+        ...
+
+
+@runtime_checkable
+class HasMenu(Protocol):
+    """Can show the commands it takes."""
+
+    async def set_menu(
+        self, commands: Sequence[tuple[str, dict[str, str]]], admins: Sequence[str]
+    ) -> None:
+        """Publish (word, {language: description}); admins see the admin words too."""
+        ...
+
+
+class Inbox(Protocol):
+    """Durable work. A conversation is leased, not a message; every write is fenced by the epoch."""
+
+    async def put(self, intakes: Sequence[Intake]) -> list[bool]:
+        """Store a batch in one transaction; True for each that was new. Wakes the conversations."""
+        ...
+
+    async def put_later(self, message: IncomingMessage, *, due_at: int) -> bool:
+        """Store a message that becomes work at `due_at` (ms): a timer. False: known already."""
+        ...
+
+    async def lease(self, owner: str) -> Lease | None:
+        """The longest-due conversation that nobody holds, with its first run of messages."""
+        ...
+
+    async def renew(self, lease: Lease) -> tuple[Lease, tuple[Signal, ...]]:
+        """The lease with its later `until`, and the signals that came. Raises LeaseLost."""
+        ...
+
+    async def anchor(self, lease: Lease, anchor: Anchor) -> None:
+        """Note what is on screen for the answer. Raises LeaseLost."""
+        ...
+
+    async def answer(self, lease: Lease, answer: DurableAnswer) -> None:
+        """Write the whole answer down, before its last edit. Raises LeaseLost."""
+        ...
+
+    async def settle(self, lease: Lease, settlement: Settlement) -> None:
+        """End the lease: messages done and the settlement true, at once or not at all."""
+        ...
+
+    async def rest(self, lease: Lease, *, until: int, error: str, counts: bool = True) -> None:
+        """Give the lease back until a wall time (ms): a durable retry.
+
+        `counts` False: this attempt is not held against the message (a platform's ban, a drain).
+        """
+        ...
+
+    async def bury(self, lease: Lease, settlement: Settlement, *, error: str) -> None:
+        """Dead letters: the lease's messages are given up with a reason; the line moves on."""
+        ...
+
+    async def take_over(self, owner: str) -> int:
+        """At start, when a lock file proves every earlier owner dead: free their leases at once."""
+        ...
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something may be due, or a signal came, or after `seconds`."""
+        ...
+
+    async def heed(self, lease: Lease, seconds: float) -> tuple[Signal, ...]:
+        """Wait until a signal comes for this conversation, at most `seconds`; take what came."""
+        ...
+
+    async def depth(self) -> Depth:
+        """How much waits, for health and metrics."""
+        ...
+
+
+@value
+class Depth:
+    """What the inbox holds now. `oldest_ms` is the age of the longest-waiting due message."""
+
+    waiting: int
+    leased: int
+    dead: int
+    oldest_ms: int
+
+
+class People(Protocol):
+    """Who is who, over identities."""
+
+    async def person(self, place: Place, sender: Sender) -> Person:
+        """The person behind this sender, made when new; the role as stored (blocked or not)."""
+        ...
+
+    async def set_role(self, person: PersonId, role: Role) -> None:
+        """Block or unblock, or make staff."""
+        ...
+
+
+class History(Protocol):
+    """What was said, by memory, in order. Turns are added by settlements only."""
+
+    async def last(self, memory: MemoryId, limit: int) -> list[Turn]:
+        """The newest `limit` turns since the last fresh start, oldest first."""
+        ...
+
+
+class Tickets(Protocol):
+    """Open requests for a person. Opened by settlements only."""
+
+    async def open_for(self, person: PersonId, place: Place) -> int | None:
+        """The id of this person's open ticket at this place, if there is one."""
+        ...
+
+
+class Ledger(Protocol):
+    """One row per answer. Rows are added by settlements only."""
+
+    async def rows(self, since: int, until: int) -> list[LedgerRow]:
+        """Rows with since <= at < until (ms), oldest first."""
+        ...
+
+
+class Knowledge(Protocol):
+    """The passages of the team, and how sure a finding is."""
+
+    async def search(self, question: str, *, locale: str, limit: int = 8) -> Findings:
+        """The best passages, best first, with the calibrated numbers. Never raises for any text."""
+        ...
+
+
+class Model(Protocol):
+    """A language model, or a behaviour wrapped around one."""
+
+    name: str
+
+    def stream(self, request: ChatRequest) -> AsyncIterator[ModelEvent]:
+        """Zero or more Text, Reasoning, ToolCall, then exactly one ModelDone; or a ModelError.
+
+        Closing the iterator closes the connection.
+        """
+        ...
+
+    def health(self) -> tuple[ProviderHealth, ...]:
+        """The state of each provider underneath, from real traffic."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Embedder(Protocol):
+    """Text to vectors."""
+
+    name: str
+    dim: int
+
+    async def embed(self, texts: Sequence[str], *, query: bool) -> list[list[float]]:
+        """One unit vector per text."""
+        ...
+
+
+__all__ = [
+    "Adapter",
+    "AnswerId",
+    "Clock",
+    "Deletes",
+    "Depth",
+    "Embedder",
+    "FindsPosts",
+    "HasMenu",
+    "History",
+    "Inbox",
+    "Intake",
+    "Knowledge",
+    "Ledger",
+    "Model",
+    "Passage",
+    "People",
+    "ShowsTyping",
+    "Sink",
+    "TakesFiles",
+    "Tickets",
+]

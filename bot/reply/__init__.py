@@ -1,0 +1,1 @@
+"""How a reply gets onto the screen: live.py decides, deliver.py does."""

@@ -1,0 +1,70 @@
+"""A lease while it is worked: kept alive, asked before every byte, told of signals."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.errors import LeaseLost
+from bot.ports import Clock, Inbox
+from bot.types import Lease, Signal
+
+RENEW_SECONDS = 10.0
+"""DESIGN 6: a lease lasts 30 s and is renewed every 10."""
+
+
+class Hold:
+    """Holds one lease; `keep` runs beside the work and ends with it.
+
+    `stop` is set when the person wants no more of this answer; `restart` when the question was
+    edited; `drop` when it was deleted.
+    """
+
+    def __init__(self, lease: Lease, inbox: Inbox, clock: Clock) -> None:
+        self.lease = lease
+        self.stop = asyncio.Event()
+        self.edited: dict[str, str] = {}
+        self.deleted: set[str] = set()
+        self._inbox = inbox
+        self._clock = clock
+        self._lost = False
+
+    def guard(self) -> None:
+        """Raise LeaseLost unless the lease still holds now."""
+        if self._lost or self._clock.monotonic() >= self.lease.until:
+            raise LeaseLost(f"epoch {self.lease.epoch} of {self.lease.conversation} has lapsed")
+
+    async def keep(self) -> None:
+        """Renew and heed signals until cancelled. Raises LeaseLost when another has taken over."""
+        renew_at = self._clock.monotonic() + RENEW_SECONDS
+        while True:
+            wait = max(0.0, renew_at - self._clock.monotonic())
+            signals = await self._inbox.heed(self.lease, wait)
+            if self._clock.monotonic() >= renew_at:
+                try:
+                    self.lease, more = await self._inbox.renew(self.lease)
+                except LeaseLost:
+                    self._lost = True
+                    raise
+                signals += more
+                renew_at = self._clock.monotonic() + RENEW_SECONDS
+            for signal in signals:
+                self._take(signal)
+
+    def _take(self, signal: Signal) -> None:
+        """Act on a signal that concerns this answer; a stale one is dropped."""
+        keys = {received.message.key for received in self.lease.messages}
+        last = self.lease.messages[-1].message.position
+        match signal.kind:
+            case "stop":
+                named = signal.answer == self.lease.id
+                later = signal.answer is None and (signal.position or 0) > last
+                if named or later:
+                    self.stop.set()
+            case "edit" if signal.key in keys:
+                self.edited[signal.key] = signal.text or ""
+                self.stop.set()
+            case "delete" if signal.key in keys:
+                self.deleted.add(signal.key)
+                self.stop.set()
+            case _:
+                pass

@@ -1,0 +1,674 @@
+"""The nouns of the house as frozen values: what comes in, what goes out, what is settled.
+
+Nothing here does anything; every other room imports from here, and this file imports none of them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, NewType, TypeVar, dataclass_transform
+
+ConversationId = NewType("ConversationId", str)
+"""The unit of order: one chat, topic or thread on one account of one platform."""
+MemoryId = NewType("MemoryId", str)
+"""What history clusters on: a person in private, the conversation in a group."""
+PersonId = NewType("PersonId", int)
+AnswerId = NewType("AnswerId", int)
+"""The inbox id of the first message that an answer covers; it names the answer for ever."""
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def value(cls: type[T]) -> type[T]:
+    """A frozen, slotted, keyword-only dataclass."""
+    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+
+# --- where and who ---------------------------------------------------------------------------
+
+
+@value
+class Place:
+    """Where something is said. `account` is the bot's id (Telegram) or the team's id (Slack)."""
+
+    platform: str
+    account: str
+    channel: str
+    thread: str | None = None
+    private: bool = False
+
+    @property
+    def conversation(self) -> ConversationId:
+        """The key of the conversation held here; `private` is a fact about it, not part of it."""
+        return ConversationId(
+            ":".join((self.platform, self.account, self.channel, self.thread or ""))
+        )
+
+
+@value
+class MessageRef:
+    """A message that stands on a platform. `id` is the platform's own, as text."""
+
+    place: Place
+    id: str
+
+
+@value
+class Sender:
+    """Who spoke, as the platform tells it. The role is looked up later, in the engine."""
+
+    user: str
+    name: str = ""
+    locale: str | None = None
+
+
+class Role(enum.StrEnum):
+    """What a person may do; looked up each time a message is worked, so a change bites at once."""
+
+    BLOCKED = "blocked"
+    CUSTOMER = "customer"
+    STAFF = "staff"
+    ADMIN = "admin"
+
+
+@value
+class Person:
+    """Somebody known to the desk, over all their identities. `locale` is None until known."""
+
+    id: PersonId
+    name: str = ""
+    locale: str | None = None
+    role: Role = Role.CUSTOMER
+
+
+# --- coming in -------------------------------------------------------------------------------
+
+Origin = Literal["user", "relay", "timer"]
+
+
+@value
+class Attachment:
+    """A file that came with a message; `id` is what the adapter needs to fetch it."""
+
+    kind: Literal["photo", "voice", "audio", "video", "document", "sticker", "other"]
+    id: str = ""
+    name: str = ""
+    mime: str = ""
+    size: int | None = None
+
+
+@value
+class IncomingMessage:
+    """One thing said to the desk.
+
+    `key` is the semantic dedupe key (chat and message id); `delivery` the transport's (update or
+    event id). `position` orders messages within their conversation as the platform does; it is
+    compared, never shown. `said_at` is in ms since the epoch. `quoted` is the text replied to.
+    """
+
+    key: str
+    place: Place
+    sender: Sender
+    text: str
+    said_at: int
+    position: int
+    delivery: str | None = None
+    origin: Origin = "user"
+    directed: bool = True
+    reply_to: str | None = None
+    quoted: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+
+SignalKind = Literal["stop", "edit", "delete", "membership"]
+
+
+@value
+class Signal:
+    """Control for an answer that may be running now; it never waits in the line.
+
+    It concerns the answer named by `answer`, or else any answer whose messages stand before
+    `position`, or else the message with dedupe key `key`. `text` is the new text of an edit.
+    """
+
+    kind: SignalKind
+    conversation: ConversationId
+    answer: AnswerId | None = None
+    position: int | None = None
+    key: str | None = None
+    text: str | None = None
+
+
+# --- going out: content ----------------------------------------------------------------------
+
+SpanKind = Literal["bold", "italic", "strike", "code", "pre", "link", "quote", "heading", "spoiler"]
+
+
+@value
+class Span:
+    """A mark on `RichText.text[start:end]` in code points. `detail` is a URL or code language."""
+
+    start: int
+    end: int
+    kind: SpanKind
+    detail: str = ""
+
+
+@value
+class RichText:
+    """Plain text and the marks upon it; no platform's syntax."""
+
+    text: str
+    spans: tuple[Span, ...] = ()
+
+
+@value
+class Button:
+    """Something to press under a message. `action` comes back as is; at most 64 bytes of UTF-8."""
+
+    label: str
+    action: str
+
+
+ButtonRows = tuple[tuple[Button, ...], ...]
+
+
+@value
+class Frame:
+    """What one message shall show. A `final` frame is never dropped and has a token reserved."""
+
+    content: RichText
+    buttons: ButtonRows = ()
+    final: bool = True
+
+
+Guard = Callable[[], None]
+"""Called just before bytes leave, on each attempt; raises LeaseLost when the lease has lapsed."""
+
+
+@value
+class Limits:
+    """What a place allows. Lengths are in `measure` units; times in seconds.
+
+    `first_characters` or `first_seconds`, whichever comes first, start the visible text; then
+    frames follow `interval` apart, growing by `growth` up to `interval_max`.
+    """
+
+    text_max: int
+    measure: Callable[[str], int] = len
+    edits: bool = True
+    placeholder: bool = True
+    spans_max: int = 95
+    first_characters: int = 20
+    first_seconds: float = 0.3
+    interval: float = 1.0
+    interval_max: float = 6.0
+    growth: float = 1.3
+
+
+# --- going out: the stream of reply events ------------------------------------------------------
+
+Route = Literal[
+    "command",
+    "direct",
+    "grounded",
+    "open",
+    "abstained",
+    "excerpt",
+    "ticket",
+    "skill",
+    "declined",
+    "failed",
+]
+"""How an answer came to be; one word per ledger row."""
+
+Scalar = str | int | float
+
+
+@value
+class Usage:
+    """Tokens of one answer, as the provider reported or, `estimated`, as we counted."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    reasoning: int = 0
+    estimated: bool = False
+
+    @property
+    def total(self) -> int:
+        """All tokens that are billed, prompt and completion."""
+        return self.prompt + self.completion
+
+
+@value
+class Citation:
+    """A passage that an answer rests on: `number` is what stands in its text as [number]."""
+
+    number: int
+    source: str
+    title: str = ""
+    url: str = ""
+
+
+@value
+class Begin:
+    """The first event of every stream: in which language, for whom, and what history it joins.
+
+    `question` is the user's side of the exchange as history shall keep it.
+    """
+
+    locale: str
+    person: PersonId
+    memory: MemoryId
+    question: str
+    asker: str = ""
+
+
+@value
+class Grounds:
+    """What the coming text rests on; before the first Text of an answer.
+
+    `citations` are all that the text may name; `Done.citations` those that it did name.
+    """
+
+    route: Route
+    citations: tuple[Citation, ...] = ()
+    model: str = ""
+    confidence: float | None = None
+
+
+@value
+class Text:
+    """More of the answer."""
+
+    delta: str
+
+
+@value
+class Replace:
+    """All text so far is exchanged for this."""
+
+    text: str
+
+
+@value
+class Retract:
+    """All text so far is taken back; notice `key` stands in its place, history keeps none."""
+
+    key: str
+
+
+@value
+class Notice:
+    """A sentence of ours from the catalogue, said once, as a message of its own."""
+
+    key: str
+    values: dict[str, Scalar] = field(default_factory=dict)
+
+
+@value
+class Say:
+    """Text of ours that is no catalogue sentence (a table, an export), as a message of its own."""
+
+    text: str
+
+
+@value
+class Progress:
+    """What is being done before there is text; the catalogue key of the placeholder."""
+
+    key: str
+
+
+@value
+class Buttons:
+    """What can be pressed under the finished answer. Labels are catalogue keys."""
+
+    rows: ButtonRows
+
+
+@value
+class File:
+    """A document for the person."""
+
+    name: str
+    content: bytes
+    caption: str = ""
+
+
+@value
+class Forward:
+    """A message of ours to another place (a notice to staff), sent once when the answer settles."""
+
+    place: Place
+    text: str
+    key: str = ""
+
+
+@value
+class Done:
+    """The last event of every stream: how it was answered, and what becomes true with it."""
+
+    route: Route
+    usage: Usage = Usage()
+    model: str = ""
+    citations: tuple[Citation, ...] = ()
+    changes: tuple[Change, ...] = ()
+    outcome: Literal["answered", "declined"] = "answered"
+    remember: bool = True
+    finish: Literal["whole", "truncated", "cut", "stopped"] = "whole"
+    confidence: float | None = None
+
+
+ReplyEvent = (
+    Begin
+    | Grounds
+    | Text
+    | Replace
+    | Retract
+    | Notice
+    | Say
+    | Progress
+    | Buttons
+    | File
+    | Forward
+    | Done
+)
+
+
+# --- settled: what becomes true together --------------------------------------------------------
+
+
+@value
+class Turn:
+    """One thing said, by either side, as history keeps it. Times in ms since the epoch."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    said_at: int
+    name: str = ""
+    tokens: int = 0
+
+
+@value
+class OpenTicket:
+    """A person is needed: why, and where staff see it."""
+
+    reason: str
+    staff: Place
+    summary: str = ""
+
+
+@value
+class Forget:
+    """History of this memory starts anew; `/new`."""
+
+    memory: MemoryId
+
+
+@value
+class SetLocale:
+    """The person wants this language from now on; None: as they write."""
+
+    locale: str | None
+
+
+@value
+class Gap:
+    """A question that the knowledge base could not answer."""
+
+    question: str
+    locale: str
+    confidence: float | None = None
+
+
+@value
+class Feedback:
+    """A person's verdict on an answer."""
+
+    answer: AnswerId
+    good: bool
+
+
+Change = OpenTicket | Forget | SetLocale | Gap | Feedback
+"""What a reply does to the desk besides text; applied only with the settlement, once."""
+
+Outcome = Literal["answered", "declined", "undeliverable", "superseded"]
+
+
+@value
+class LedgerRow:
+    """One answer in numbers. Times in ms; `at` since the epoch; None where it does not apply."""
+
+    at: int
+    route: Route
+    outcome: Outcome
+    total_ms: int
+    first_text_ms: int | None = None
+    model: str = ""
+    usage: Usage = Usage()
+    cost: float | None = None
+    currency: str = ""
+    edits: int = 0
+    throttled: int = 0
+    attempts: int = 1
+    finish: str = "whole"
+    error: str = ""
+    confidence: float | None = None
+
+
+@value
+class Settlement:
+    """How a lease ends: one transaction, fenced by the epoch.
+
+    `memory` and `person` say whose history `turns` join. `forwards` become inbox rows of the
+    places they go to.
+    """
+
+    outcome: Outcome
+    memory: MemoryId
+    person: PersonId
+    turns: tuple[Turn, ...] = ()
+    changes: tuple[Change, ...] = ()
+    forwards: tuple[Forward, ...] = ()
+    ledger: LedgerRow | None = None
+
+
+@value
+class Anchor:
+    """A message of ours that is on screen for an answer. `shown` is the hash of what it shows."""
+
+    part: int
+    ref: MessageRef | None
+    kind: Literal["text", "file", "notice"] = "text"
+    frozen: bool = False
+    shown: str = ""
+
+
+@value
+class DurableAnswer:
+    """An answer that was written down whole before its last edit: deliver it, ask nobody again."""
+
+    text: str
+    buttons: ButtonRows
+    locale: str
+    settlement: Settlement
+
+
+@value
+class Received:
+    """A message on disk, with the inbox id that names it."""
+
+    id: int
+    message: IncomingMessage
+    received_at: int
+
+
+@value
+class Lease:
+    """A conversation held by one worker: a run of consecutive messages of one sender, in order.
+
+    `until` is on the monotonic clock, in seconds; no byte leaves after it. `attempt` counts from 1.
+    `taken_over` is true when another owner held it last and may still have calls in flight.
+    """
+
+    conversation: ConversationId
+    epoch: int
+    owner: str
+    until: float
+    messages: tuple[Received, ...]
+    attempt: int = 1
+    anchors: tuple[Anchor, ...] = ()
+    answer: DurableAnswer | None = None
+    taken_over: bool = False
+
+    @property
+    def id(self) -> AnswerId:
+        """The answer that this lease works on."""
+        return AnswerId(self.messages[0].id)
+
+    @property
+    def place(self) -> Place:
+        """Where the answer goes."""
+        return self.messages[-1].message.place
+
+    @property
+    def sender(self) -> Sender:
+        """Who is answered."""
+        return self.messages[-1].message.sender
+
+
+# --- knowledge ---------------------------------------------------------------------------------
+
+
+@value
+class Passage:
+    """A piece of knowledge as it was found. `answer` is set for an FAQ; `text` is what matched.
+
+    `score` is bounded, 0 to 1, and comparable between questions; never a raw BM25.
+    """
+
+    id: int
+    entry: str
+    kind: Literal["faq", "doc"]
+    title: str
+    text: str
+    source: str
+    answer: str | None = None
+    url: str = ""
+    locale: str = ""
+    score: float = 0.0
+    exact: bool = False
+
+    @property
+    def body(self) -> str:
+        """What a reader should be given: the answer of an FAQ, the text of a document."""
+        return self.answer if self.answer is not None else self.text
+
+
+@value
+class Findings:
+    """What a search found, best first. `scope` and `p_top` are calibrated, 0 to 1.
+
+    `scope`: the question is about what this knowledge base covers. `p_top`: the first passage is
+    the right one. `in_scope` and `direct` are these numbers held against the thresholds.
+    """
+
+    passages: tuple[Passage, ...] = ()
+    scope: float = 0.0
+    p_top: float = 0.0
+    in_scope: bool = False
+    direct: bool = False
+    generation: int = 0
+
+
+# --- the model -----------------------------------------------------------------------------------
+
+
+@value
+class ChatTurn:
+    """One message of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@value
+class ChatRequest:
+    """What a model is asked. `deadline` is monotonic seconds; `max_tokens` bounds the reply.
+
+    Passages, generation, question and conversation are carried for those models and layers that
+    need them (extracts, the cache, the fair queue). `thinking` None leaves the provider's default.
+    """
+
+    turns: tuple[ChatTurn, ...]
+    locale: str = "en"
+    question: str = ""
+    passages: tuple[Passage, ...] = ()
+    generation: int = 0
+    conversation: str = ""
+    deadline: float | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    thinking: bool | None = None
+    end_user: str = ""
+    cacheable: bool = False
+
+
+@value
+class ModelText:
+    """Visible text from the model."""
+
+    delta: str
+
+
+@value
+class ModelReset:
+    """The stream was cut after text and asked again: what follows is a new text from its start."""
+
+
+@value
+class Reasoning:
+    """The model thinks; `size` characters of it came. Never shown, never stored."""
+
+    size: int
+
+
+@value
+class ToolCall:
+    """A function the model wants called; `arguments` is JSON text, whole."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@value
+class ModelDone:
+    """The reply is whole, or `truncated` at a length limit, or `cut` and kept as it is."""
+
+    finish: Literal["whole", "truncated", "cut"] = "whole"
+    usage: Usage = Usage()
+    model: str = ""
+    attempts: int = 1
+    cached: bool = False
+    excerpt: bool = False
+
+
+ModelEvent = ModelText | ModelReset | Reasoning | ToolCall | ModelDone
+
+
+@value
+class ProviderHealth:
+    """The state of one model in the chain. Times in ms since the epoch; None: never."""
+
+    name: str
+    state: Literal["unknown", "up", "degraded", "down"]
+    last_success: int | None = None
+    last_error: str = ""
+    last_error_at: int | None = None
+    latency_ms: int | None = None
