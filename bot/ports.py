@@ -161,8 +161,8 @@ class Inbox(Protocol):
         """Store a message that becomes work at `due_at` (ms): a timer. False: known already."""
         ...
 
-    async def lease(self, owner: str) -> Lease | None:
-        """The longest-due conversation that nobody holds, with its first run of messages."""
+    async def lease(self, owner: str, limit: int = 1) -> list[Lease]:
+        """The longest-due conversations that nobody holds, each with its first run of messages."""
         ...
 
     async def renew(self, lease: Lease) -> tuple[Lease, tuple[Signal, ...]]:

@@ -107,6 +107,7 @@ class IncomingMessage:
     `key` is the semantic dedupe key (chat and message id); `delivery` the transport's (update or
     event id). `position` orders messages within their conversation as the platform does; it is
     compared, never shown. `said_at` is in ms since the epoch. `quoted` is the text replied to.
+    `alone`: a command or a press, never answered together with its neighbours.
     """
 
     key: str
@@ -117,6 +118,7 @@ class IncomingMessage:
     position: int
     delivery: str | None = None
     origin: Origin = "user"
+    alone: bool = False
     directed: bool = True
     reply_to: str | None = None
     quoted: str | None = None

@@ -15,7 +15,7 @@ T = TypeVar("T")
 EPOCH_MS = 1_700_000_000_000
 
 
-class _Leap(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+class _Leap(selectors.DefaultSelector):
     """A selector that spends its timeout by moving the loop's clock."""
 
     def __init__(self) -> None:
