@@ -6,7 +6,7 @@ by name.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from bot.clock import Clock
@@ -268,7 +268,7 @@ class Model(Protocol):
 
     name: str
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[ModelEvent]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
         """Zero or more Text, Reasoning, ToolCall, then exactly one ModelDone; or a ModelError.
 
         Closing the iterator closes the connection.

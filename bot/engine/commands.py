@@ -1,0 +1,191 @@
+"""The commands, as a table; each is a function from a call to reply events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+from bot.config import DeskConfig
+from bot.engine.handoff import Handoff
+from bot.i18n import LOCALES, say
+from bot.ports import History
+from bot.types import (
+    Change,
+    Done,
+    Forget,
+    MemoryId,
+    Notice,
+    Person,
+    Place,
+    ReplyEvent,
+    Role,
+    Say,
+    SetLocale,
+    value,
+)
+
+HISTORY_SHOWN = 10
+"""Turns that /history shows."""
+LINE_MAX = 300
+"""Characters of each."""
+
+Report = Callable[[str, str], Awaitable[str]]
+"""(argument, locale) to text; raises UserError for an argument that cannot be understood."""
+
+
+@value
+class Call:
+    """One use of a command."""
+
+    argument: str
+    person: Person
+    role: Role
+    place: Place
+    locale: str
+    memory: MemoryId
+
+
+@value
+class Command:
+    """A row of the table: who may use the word, and what it does. The menu text is
+    `command.<word>` in the catalogue.
+    """
+
+    word: str
+    run: Callable[[Call], AsyncIterator[ReplyEvent]]
+    roles: frozenset[Role] = frozenset({Role.CUSTOMER, Role.STAFF, Role.ADMIN})
+    listed: bool = True
+
+
+ADMINS = frozenset({Role.ADMIN})
+
+
+class Commands:
+    """The words this desk knows."""
+
+    def __init__(
+        self,
+        desk: DeskConfig,
+        history: History,
+        handoff: Handoff,
+        *,
+        stats: Report,
+        health: Report,
+        more: Iterable[Command] = (),
+    ) -> None:
+        self._desk = desk
+        self._history = history
+        self._handoff = handoff
+        self._reports = {"stats": stats, "health": health}
+        own = (
+            Command(word="start", run=self._start, listed=False),
+            Command(word="help", run=self._help),
+            Command(word="new", run=self._new),
+            Command(word="history", run=self._show_history),
+            Command(word="stop", run=self._stop),
+            Command(word="person", run=self._person),
+            Command(word="lang", run=self._lang),
+            Command(word="stats", run=self._stats, roles=ADMINS),
+            Command(word="health", run=self._health, roles=ADMINS),
+        )
+        self.table = {command.word: command for command in (*own, *more)}
+
+    def menu(self, role: Role) -> list[tuple[str, dict[str, str]]]:
+        """The words shown to this role, each with its description by language."""
+        return [
+            (word, {locale: say(locale, f"command.{word}") for locale in LOCALES})
+            for word, command in self.table.items()
+            if command.listed and role in command.roles
+        ]
+
+    async def run(self, word: str, call: Call) -> AsyncIterator[ReplyEvent]:
+        """Carry out a command; one that is unknown or not allowed is declined, never ignored."""
+        command = self.table.get(word)
+        if command is None:
+            yield Notice(key="command.unknown", values={"word": call.argument})
+            yield Done(route="declined", outcome="declined", remember=False)
+        elif call.role not in command.roles:
+            yield Notice(key="command.not_allowed", values={"word": word})
+            yield Done(route="declined", outcome="declined", remember=False)
+        else:
+            async for event in command.run(call):
+                yield event
+
+    async def _start(self, call: Call) -> AsyncIterator[ReplyEvent]:
+        greeting = self._desk.greeting or say(call.locale, "desk.greeting", desk=self._desk.name)
+        yield Say(text=greeting)
+        yield _done()
+
+    async def _help(self, call: Call) -> AsyncIterator[ReplyEvent]:
+        lines = [f"/{word} — {text[call.locale]}" for word, text in self.menu(call.role)]
+        yield Say(
+            text=say(call.locale, "desk.help", desk=self._desk.name) + "\n" + "\n".join(lines)
+        )
+        yield _done()
+
+    async def _new(self, call: Call) -> AsyncIterator[ReplyEvent]:
+        yield Notice(key="history.fresh")
+        yield _done(Forget(memory=call.memory))
+
+    async def _show_history(self, call: Call) -> AsyncIterator[ReplyEvent]:
+        turns = await self._history.last(call.memory, HISTORY_SHOWN)
+        if not turns:
+            yield Notice(key="history.none")
+        else:
+            who = {role: say(call.locale, f"history.{role}") for role in ("user", "assistant")}
+            lines = [f"{turn.name or who[turn.role]}: {_line(turn.text)}" for turn in turns]
+            yield Say(text="\n".join(lines))
+        yield _done()
+
+    async def _stop(self, _call: Call) -> AsyncIterator[ReplyEvent]:
+        # A /stop that found a running answer was a signal and is settled with it.
+        yield Notice(key="stop.nothing")
+        yield _done()
+
+    async def _person(self, call: Call) -> AsyncIterator[ReplyEvent]:
+        if not self._handoff.staffed:
+            contact = self._desk.contact or say(call.locale, "answer.no_contact")
+            yield Notice(key="ticket.none", values={"contact": contact})
+            yield _done()
+            return
+        if await self._handoff.is_open(call.person, call.place):
+            yield Notice(key="ticket.already")
+            yield _done()
+            return
+        last = await self._history.last(call.memory, 2)
+        asked = call.argument or next((t.text for t in last if t.role == "user"), "")
+        opened = await self._handoff.open(call.person, call.place, asked, "ticket.reason_asked")
+        yield Notice(key="ticket.opened")
+        for forward in opened.forwards:
+            yield forward
+        yield Done(route="ticket", changes=opened.changes, remember=False)
+
+    async def _lang(self, call: Call) -> AsyncIterator[ReplyEvent]:
+        wanted = call.argument.lower().strip()
+        if wanted in LOCALES:
+            yield Say(text=say(wanted, "lang.set"))
+            yield _done(SetLocale(locale=wanted))
+        elif wanted == "auto":
+            yield Notice(key="lang.auto")
+            yield _done(SetLocale(locale=None))
+        else:
+            yield Notice(key="lang.usage")
+            yield _done()
+
+    async def _stats(self, call: Call) -> AsyncIterator[ReplyEvent]:
+        yield Say(text=await self._reports["stats"](call.argument, call.locale))
+        yield _done()
+
+    async def _health(self, call: Call) -> AsyncIterator[ReplyEvent]:
+        yield Say(text=await self._reports["health"](call.argument, call.locale))
+        yield _done()
+
+
+def _done(*changes: Change) -> Done:
+    """A command is over; what is said in commands is no part of the conversation's memory."""
+    return Done(route="command", changes=changes, remember=False)
+
+
+def _line(text: str) -> str:
+    """One line of a turn."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= LINE_MAX else flat[: LINE_MAX - 1] + "…"

@@ -1,0 +1,143 @@
+"""The conversation engine: from a lease to the stream of reply events that answers it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+
+from bot.config import DeskConfig
+from bot.engine.answer import Answerer, Question
+from bot.engine.commands import Call, Commands
+from bot.engine.language import language
+from bot.engine.route import Ask, Courtesy, Decline, Relay, Run, Step, memory_of, role_of, route
+from bot.errors import UserError
+from bot.ports import People
+from bot.types import (
+    Begin,
+    Done,
+    Lease,
+    Notice,
+    Person,
+    Place,
+    ReplyEvent,
+    Say,
+    value,
+)
+
+
+@value
+class Asked:
+    """Who asks, where and in which language, once that is looked up."""
+
+    person: Person
+    locale: str
+    step: Step
+    call: Call
+
+
+class Engine:
+    """Answers leases. Holds no state of its own: everything it knows comes with the lease or from
+    the ports, so that any number of leases run at once.
+    """
+
+    def __init__(
+        self,
+        desk: DeskConfig,
+        people: People,
+        answerer: Answerer,
+        commands: Commands,
+        *,
+        admins: Collection[str],
+        staff: Place | None,
+        salt: bytes,
+    ) -> None:
+        self._salt = salt
+        self._desk = desk
+        self._people = people
+        self._answerer = answerer
+        self._commands = commands
+        self._admins = frozenset(admins)
+        self._staff = staff
+
+    async def handle(
+        self, lease: Lease, *, deadline: float | None = None
+    ) -> AsyncGenerator[ReplyEvent, None]:
+        """The reply to a lease's run of messages: Begin, what is said, Done.
+
+        Raises ModelError or StorageError for what the worker must retry or apologise for.
+        """
+        asked = await self._look_up(lease)
+        text = "\n".join(received.message.text for received in lease.messages).strip()
+        yield Begin(
+            locale=asked.locale,
+            person=asked.person.id,
+            memory=asked.call.memory,
+            question=text,
+            asker="" if lease.place.private else lease.sender.name,
+        )
+        try:
+            async for event in self._reply(lease, asked, deadline):
+                yield event
+        except UserError as error:
+            yield Notice(key=error.key, values=dict(error.values))
+            yield Done(route="declined", outcome="declined", remember=False)
+
+    async def locale(self, lease: Lease) -> str:
+        """The language to apologise in when no reply could begin."""
+        return (await self._look_up(lease)).locale
+
+    async def _look_up(self, lease: Lease) -> Asked:
+        """Person, role, language and what to do."""
+        messages = [received.message for received in lease.messages]
+        place, sender = lease.place, lease.sender
+        person = await self._people.person(place, sender)
+        role = role_of(place, sender.user, person, admins=self._admins, staff=self._staff)
+        step = route(messages, role, self._commands.table.keys())
+        spoken = step.argument if isinstance(step, Run) else "\n".join(m.text for m in messages)
+        locale = language(
+            spoken, chosen=person.locale, platform=sender.locale, default=self._desk.locale
+        )
+        call = Call(
+            argument=step.argument if isinstance(step, Run) else "",
+            person=person,
+            role=role,
+            place=place,
+            locale=locale,
+            memory=memory_of(place, person),
+        )
+        return Asked(person=person, locale=locale, step=step, call=call)
+
+    async def _reply(
+        self, lease: Lease, asked: Asked, deadline: float | None
+    ) -> AsyncIterator[ReplyEvent]:
+        """What the step says."""
+        match asked.step:
+            case Relay(text=text):
+                yield Say(text=text)
+                yield Done(route="command", remember=False)
+            case Decline(key=key):
+                yield Notice(key=key)
+                yield Done(route="declined", outcome="declined", remember=False)
+            case Courtesy(key=key):
+                yield Notice(key=key, values={"desk": self._desk.name})
+                yield Done(route="command", remember=False)
+            case Run(word=word):
+                async for event in self._commands.run(word, asked.call):
+                    yield event
+            case Ask(question=text):
+                question = Question(
+                    text=text,
+                    locale=asked.locale,
+                    person=asked.person,
+                    place=lease.place,
+                    memory=asked.call.memory,
+                    end_user=self._masked(lease),
+                    deadline=deadline,
+                )
+                async for event in self._answerer.answer(question):
+                    yield event
+
+    def _masked(self, lease: Lease) -> str:
+        """A stable name for the provider's abuse control, from which no platform id can be told."""
+        plain = f"{lease.place.platform}:{lease.place.account}:{lease.sender.user}"
+        return hashlib.blake2s(plain.encode(), key=self._salt[:32]).hexdigest()[:32]

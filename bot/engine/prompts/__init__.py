@@ -1,0 +1,87 @@
+"""What the model is told: texts in files by name and language, filled in here; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+
+from bot.config import DeskConfig
+from bot.types import ChatTurn, Passage, Turn
+
+LANGUAGES = {"en": "English", "zh": "简体中文 (Simplified Chinese)"}
+
+# Zero-width, bidirectional and other control characters hide instructions from human eyes.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_TAGS = re.compile(r"<(?=/?\s*(?:kb|question|system)\b)", re.IGNORECASE)
+
+PASSAGE_MAX = 2_400
+"""Characters of one passage in a prompt; a chunk has half, an FAQ answer may have more."""
+
+
+def data(text: str) -> str:
+    """Text from outside as harmless data: nothing invisible, no tag of ours."""
+    return _TAGS.sub("‹", _INVISIBLE.sub("", text))
+
+
+def grounded(
+    desk: DeskConfig,
+    passages: Sequence[Passage],
+    history: Sequence[Turn],
+    question: str,
+    *,
+    locale: str,
+    may_add: bool,
+) -> tuple[ChatTurn, ...]:
+    """A prompt that answers from passages: rules, history, then the passages and the question.
+
+    The rules never change between questions and come first, so that a provider's prefix cache
+    stays warm; passages change each time and come last.
+    """
+    rules = _text("assist" if may_add else "strict", locale)
+    body = "\n".join(_passage(number, passage) for number, passage in enumerate(passages, 1))
+    last = _text("ask", locale).format(kb=body, question=data(question), language=LANGUAGES[locale])
+    return _turns(desk, rules, history, last, locale)
+
+
+def chat(
+    desk: DeskConfig, history: Sequence[Turn], question: str, *, locale: str, open_chat: bool
+) -> tuple[ChatTurn, ...]:
+    """A prompt without passages: plain chat, or the careful talk of a desk that found nothing."""
+    rules = _text("open" if open_chat else "aside", locale)
+    return _turns(desk, rules, history, data(question), locale)
+
+
+def _turns(
+    desk: DeskConfig, rules: str, history: Sequence[Turn], last: str, locale: str
+) -> tuple[ChatTurn, ...]:
+    """System, past, present."""
+    system = rules.format(
+        desk=data(desk.name), persona=data(desk.persona), language=LANGUAGES[locale]
+    )
+    past = [ChatTurn(role=turn.role, content=_said(turn)) for turn in history]
+    return (
+        ChatTurn(role="system", content=system.strip()),
+        *past,
+        ChatTurn(role="user", content=last),
+    )
+
+
+def _said(turn: Turn) -> str:
+    """A past turn; in groups the speaker's name stands before what was said."""
+    return data(f"{turn.name}: {turn.text}" if turn.name else turn.text)
+
+
+def _passage(number: int, passage: Passage) -> str:
+    """One passage as tagged data."""
+    title = data(passage.title).replace('"', "'")
+    return f'<kb id="{number}" title="{title}">\n{data(passage.body)[:PASSAGE_MAX]}\n</kb>'
+
+
+@cache
+def _text(name: str, locale: str) -> str:
+    """A prompt file."""
+    return resources.files(__package__).joinpath(f"{name}.{locale}.txt").read_text("utf-8")

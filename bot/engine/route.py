@@ -1,0 +1,120 @@
+"""What a run of messages asks for and whether its sender may; pure."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Sequence
+from functools import cache
+from importlib import resources
+
+from bot.types import IncomingMessage, MemoryId, Person, Place, Role, value
+
+QUESTION_MAX = 12_000
+"""Characters of one question (a whole run): some 4,000-9,000 tokens, about the default context."""
+
+_COMMAND = re.compile(r"^/([A-Za-z][A-Za-z0-9_-]{0,31})(?:@\S+)?(?:\s+(.*))?$", re.DOTALL)
+
+_EDGE = re.compile(r"^[\s\W_]+|[\s\W_]+$")
+
+
+@value
+class Run:
+    """A command: its word without the slash, and what stands behind it."""
+
+    word: str
+    argument: str
+
+
+@value
+class Ask:
+    """A question for the answer station."""
+
+    question: str
+
+
+@value
+class Courtesy:
+    """Small talk that deserves a friendly line and no search: catalogue key."""
+
+    key: str
+
+
+@value
+class Relay:
+    """Text of ours that is to be posted as it is."""
+
+    text: str
+
+
+@value
+class Decline:
+    """Nothing will be done; the catalogue key says why."""
+
+    key: str
+
+
+Step = Run | Ask | Courtesy | Relay | Decline
+
+
+def route(messages: Sequence[IncomingMessage], role: Role, words: Collection[str]) -> Step:
+    """What to do about a run of consecutive messages of one sender. `words`: the commands known."""
+    first = messages[0]
+    if first.origin == "relay":
+        return Relay(text=first.text)
+    if role is Role.BLOCKED:
+        return Decline(key="decline.blocked")
+    text = "\n".join(message.text.strip() for message in messages).strip()
+    if len(messages) == 1 and (command := _COMMAND.match(text)):
+        word, argument = command.group(1).lower(), (command.group(2) or "").strip()
+        return Run(word=word, argument=argument) if word in words else Run(word="", argument=word)
+    if not text:
+        attached = any(message.attachments for message in messages)
+        return Decline(key="decline.attachment" if attached else "decline.empty")
+    if len(text) > QUESTION_MAX:
+        return Decline(key="decline.long")
+    return _courtesy(text) or Ask(question=text)
+
+
+def _courtesy(text: str) -> Step | None:
+    """A greeting, thanks, or a plain wish for a person."""
+    bare = " ".join(_EDGE.sub("", text.lower()).replace(",", " ").split())
+    match _phrases().get(bare):
+        case None:
+            return None
+        case "person":
+            return Run(word="person", argument="")
+        case meaning:
+            return Courtesy(key=f"courtesy.{meaning}")
+
+
+@cache
+def _phrases() -> dict[str, str]:
+    """What a whole message means that needs no search, from phrases.toml."""
+    text = resources.files(__package__).joinpath("phrases.toml").read_text("utf-8")
+    return {
+        phrase: meaning for meaning, phrases in tomllib.loads(text).items() for phrase in phrases
+    }
+
+
+def role_of(
+    place: Place, user: str, person: Person, *, admins: Collection[str], staff: Place | None
+) -> Role:
+    """What this person may do here.
+
+    A block bites all but admins; whoever writes in the staff place is staff, since only staff are
+    let in there.
+    """
+    if {f"{place.platform}:{user}", f"{place.platform}:{place.account}/{user}"} & set(admins):
+        return Role.ADMIN
+    if person.role in (Role.BLOCKED, Role.ADMIN, Role.STAFF):
+        return person.role
+    here = (place.platform, place.account, place.channel)
+    if staff is not None and here == (staff.platform, staff.account, staff.channel):
+        return Role.STAFF
+    return Role.CUSTOMER
+
+
+def memory_of(place: Place, person: Person) -> MemoryId:
+    """What history clusters on: the person in private, the conversation elsewhere."""
+    return MemoryId(f"person:{person.id}" if place.private else place.conversation)
