@@ -108,6 +108,7 @@ class IncomingMessage:
     event id). `position` orders messages within their conversation as the platform does; it is
     compared, never shown. `said_at` is in ms since the epoch. `quoted` is the text replied to.
     `alone`: a command or a press, never answered together with its neighbours.
+    `forward` is what a timer sends on when it is due.
     """
 
     key: str
@@ -123,6 +124,7 @@ class IncomingMessage:
     reply_to: str | None = None
     quoted: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    forward: Forward | None = None
 
 
 SignalKind = Literal["stop", "edit", "delete", "membership"]
@@ -222,6 +224,7 @@ Route = Literal[
     "excerpt",
     "ticket",
     "skill",
+    "relay",
     "declined",
     "failed",
 ]

@@ -16,10 +16,13 @@ from bot.types import (
     Begin,
     Done,
     Lease,
+    MemoryId,
     Notice,
     Person,
+    PersonId,
     Place,
     ReplyEvent,
+    Role,
     Say,
     value,
 )
@@ -87,7 +90,9 @@ class Engine:
         return (await self._look_up(lease)).locale
 
     async def _look_up(self, lease: Lease) -> Asked:
-        """Person, role, language and what to do."""
+        """Person, role, language and what to do. A relay is ours: nobody is looked up."""
+        if lease.messages[0].message.origin == "relay":
+            return self._ours(lease)
         messages = [received.message for received in lease.messages]
         place, sender = lease.place, lease.sender
         person = await self._people.person(place, sender)
@@ -107,6 +112,21 @@ class Engine:
         )
         return Asked(person=person, locale=locale, step=step, call=call)
 
+    def _ours(self, lease: Lease) -> Asked:
+        """A message of ours on its way to another place."""
+        nobody = Person(id=PersonId(0))
+        locale = self._desk.locale or "en"
+        call = Call(
+            argument="",
+            person=nobody,
+            role=Role.CUSTOMER,
+            place=lease.place,
+            locale=locale,
+            memory=MemoryId(""),
+        )
+        step = Relay(text=lease.messages[0].message.text)
+        return Asked(person=nobody, locale=locale, step=step, call=call)
+
     async def _reply(
         self, lease: Lease, asked: Asked, deadline: float | None
     ) -> AsyncIterator[ReplyEvent]:
@@ -114,7 +134,7 @@ class Engine:
         match asked.step:
             case Relay(text=text):
                 yield Say(text=text)
-                yield Done(route="command", remember=False)
+                yield Done(route="relay", remember=False)
             case Decline(key=key):
                 yield Notice(key=key)
                 yield Done(route="declined", outcome="declined", remember=False)

@@ -59,9 +59,6 @@ Step = Run | Ask | Courtesy | Relay | Decline
 
 def route(messages: Sequence[IncomingMessage], role: Role, words: Collection[str]) -> Step:
     """What to do about a run of consecutive messages of one sender. `words`: the commands known."""
-    first = messages[0]
-    if first.origin == "relay":
-        return Relay(text=first.text)
     if role is Role.BLOCKED:
         return Decline(key="decline.blocked")
     text = "\n".join(message.text.strip() for message in messages).strip()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.errors import LeaseLost
+from bot.errors import LeaseLost, StorageError
 from bot.ports import Clock, Inbox
 from bot.types import Lease, Signal
 
 RENEW_SECONDS = 10.0
 """DESIGN 6: a lease lasts 30 s and is renewed every 10."""
+RETRY_SECONDS = 1.0
+"""Between attempts to renew while the storage is in trouble."""
 
 
 class Hold:
@@ -45,8 +47,12 @@ class Hold:
                 except LeaseLost:
                     self._lost = True
                     raise
-                signals += more
-                renew_at = self._clock.monotonic() + RENEW_SECONDS
+                except StorageError:
+                    # The lease holds until it lapses; `guard` stops the bytes when it does.
+                    renew_at = self._clock.monotonic() + RETRY_SECONDS
+                else:
+                    signals += more
+                    renew_at = self._clock.monotonic() + RENEW_SECONDS
             for signal in signals:
                 self._take(signal)
 

@@ -1,0 +1,268 @@
+"""The worker: leases conversations, has them answered and delivered, and settles each once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing
+from random import Random
+
+import structlog
+
+from bot.engine.engine import Engine
+from bot.errors import BotError, LeaseLost, PlatformBusy, StorageError
+from bot.i18n import say
+from bot.ports import Adapter, Clock, Inbox, People
+from bot.reply.deliver import Deliverer
+from bot.reply.hold import Hold
+from bot.telemetry import reference
+from bot.types import Forward, Lease, LedgerRow, MemoryId, PersonId, Place, Settlement
+
+log = structlog.get_logger()
+
+ANSWER_SECONDS = 180.0
+"""DESIGN 6: one attempt at an answer."""
+ATTEMPTS_MAX = 5
+"""Durable attempts before a message is given up as a dead letter."""
+RETRY_SECONDS = (5.0, 20.0, 60.0, 180.0)
+"""Rest before each further attempt: minutes in all, as a provider's outage lasts."""
+DRAIN_SECONDS = 25.0
+"""DESIGN 6: what is running may finish within this after SIGTERM."""
+BATCH = 32
+"""Leases taken in one transaction; more would keep the writer from others' commits."""
+
+
+class Worker:
+    """Works leases, many at once, until drained. One conversation is one task."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        people: People,
+        engine: Engine,
+        deliverer: Deliverer,
+        adapters: Mapping[str, Adapter],
+        *,
+        clock: Clock,
+        owner: str,
+        concurrent: int,
+        staff: Place | None,
+        locale: str,
+        random: Random,
+    ) -> None:
+        self._inbox = inbox
+        self._people = people
+        self._engine = engine
+        self._deliverer = deliverer
+        self._adapters = adapters
+        self._clock = clock
+        self._owner = owner
+        self._concurrent = concurrent
+        self._staff = staff
+        self._locale = locale or "en"
+        self._random = random
+        self._active: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+        self._draining = asyncio.Event()
+
+    @property
+    def busy(self) -> int:
+        """Leases in work now."""
+        return len(self._active)
+
+    async def run(self) -> None:
+        """Work until `drain`; a cancel drops everything at once, as a kill would."""
+        try:
+            while not self._draining.is_set():
+                await self._turn()
+            if self._active:
+                await asyncio.wait(self._active, timeout=DRAIN_SECONDS)
+        finally:
+            for task in self._active:
+                task.cancel()
+            await asyncio.gather(*self._active, return_exceptions=True)
+
+    def drain(self) -> None:
+        """Take no more work; let what runs finish within the time for it."""
+        self._draining.set()
+
+    async def _turn(self) -> None:
+        """Lease what is due, or wait until something is."""
+        room = self._concurrent - len(self._active)
+        leases: list[Lease] = []
+        if room > 0:
+            try:
+                leases = await self._inbox.lease(self._owner, min(room, BATCH))
+            except StorageError as error:
+                log.exception("lease_failed", kind=type(error).__name__)
+                await self._clock.sleep(1.0)
+        for lease in leases:
+            task = asyncio.create_task(self._guarded(lease))
+            self._active.add(task)
+            task.add_done_callback(self._done)
+        if not leases:
+            await self._wait(full=room <= 0)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """A slot is free."""
+        self._active.discard(task)
+        self._freed.set()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("lease_crashed", exc_info=error)
+
+    async def _wait(self, *, full: bool) -> None:
+        """Until there is work and room for it, or the drain begins."""
+        self._freed.clear()
+        waits = [asyncio.create_task(self._draining.wait())]
+        if full:
+            waits.append(asyncio.create_task(self._freed.wait()))
+        else:
+            waits.append(asyncio.create_task(self._inbox.wait(30.0)))
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in waits:
+            task.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+    async def _guarded(self, lease: Lease) -> None:
+        """One lease; whatever goes wrong in it stays in it."""
+        bound = log.bind(conversation=lease.conversation, answer=lease.id, attempt=lease.attempt)
+        try:
+            await self._work(lease)
+        except LeaseLost:
+            bound.info("lease_lost")
+        except BotError as error:
+            bound.error("lease_failed", kind=type(error).__name__, error=str(error))
+
+    async def _work(self, lease: Lease) -> None:
+        """Answer, deliver, settle; or rest, or bury."""
+        hold = Hold(lease, self._inbox, self._clock)
+        keeper = asyncio.create_task(hold.keep())
+        answering = asyncio.create_task(self._attempt(hold))
+        try:
+            await asyncio.wait((keeper, answering), return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done() and keeper.done():
+                keeper.result()  # raises what ended it: LeaseLost, or the storage's trouble
+            await answering
+        finally:
+            for task in (answering, keeper):
+                task.cancel()
+            await asyncio.gather(answering, keeper, return_exceptions=True)
+
+    async def _attempt(self, hold: Hold) -> None:
+        """One attempt, and what follows from its failure."""
+        if (timer := hold.lease.messages[0].message).origin == "timer":
+            due = Settlement(
+                outcome="answered",
+                memory=MemoryId(""),
+                person=PersonId(0),
+                forwards=(timer.forward,) if timer.forward else (),
+            )
+            await self._inbox.settle(hold.lease, due)
+            return
+        adapter = self._adapters.get(hold.lease.place.platform)
+        if adapter is None:
+            await self._inbox.rest(
+                hold.lease,
+                until=self._clock.now() + 60_000,
+                error="platform is not configured",
+                counts=False,
+            )
+            return
+        if hold.lease.attempt > ATTEMPTS_MAX:
+            # Only a crash leaves an attempt uncounted as failed: this message may be the poison.
+            await self._give_up(hold, adapter, BotError("too many attempts"), self._name())
+            return
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                settlement = await self._reply(hold, adapter)
+            if settlement is None:
+                await self._inbox.rest(
+                    hold.lease, until=self._clock.now(), error="question edited", counts=False
+                )
+            else:
+                await self._inbox.settle(hold.lease, settlement)
+        except LeaseLost:
+            raise
+        except TimeoutError:
+            await self._failed(hold, adapter, BotError("the attempt took too long"))
+        except BotError as error:
+            await self._failed(hold, adapter, error)
+        except Exception as error:  # guard: a bug in one reply stops no other
+            log.exception("attempt_crashed", answer=hold.lease.id)
+            await self._failed(hold, adapter, BotError(f"{type(error).__name__}: {error}"))
+
+    async def _reply(self, hold: Hold, adapter: Adapter) -> Settlement | None:
+        """The settlement of this attempt; None when the question changed under it."""
+        if hold.lease.answer is not None:
+            return await self._deliverer.finish(hold, adapter)
+        deadline = self._clock.monotonic() + ANSWER_SECONDS
+        events = self._engine.handle(hold.lease, deadline=deadline)
+        async with aclosing(events):
+            return await self._deliverer.deliver(hold, adapter, events)
+
+    async def _failed(self, hold: Hold, adapter: Adapter, error: BotError) -> None:
+        """A durable retry while that can help; otherwise a dead letter that everybody hears of."""
+        lease = hold.lease
+        name = self._name()
+        log.warning(
+            "attempt_failed",
+            answer=lease.id,
+            attempt=lease.attempt,
+            kind=type(error).__name__,
+            error=str(error),
+            reference=name,
+        )
+        if isinstance(error, PlatformBusy):
+            until = self._clock.now() + round((error.retry_after or 30.0) * 1000)
+            await self._inbox.rest(lease, until=until, error=str(error), counts=False)
+        elif error.retryable and lease.attempt < ATTEMPTS_MAX:
+            rest = max(error.retry_after or 0.0, RETRY_SECONDS[lease.attempt - 1])
+            await self._tell(hold, adapter, "error.retrying", name)
+            until = self._clock.now() + round(rest * 1000)
+            await self._inbox.rest(lease, until=until, error=f"{name}: {error}")
+        else:
+            await self._give_up(hold, adapter, error, name)
+
+    async def _give_up(self, hold: Hold, adapter: Adapter, error: BotError, name: str) -> None:
+        """The person is told plainly, staff are told the cause, the line moves on."""
+        lease = hold.lease
+        spent = error.retryable and lease.attempt >= ATTEMPTS_MAX
+        told = await self._tell(hold, adapter, "error.gave_up" if spent else error.says, name)
+        person = await self._people.person(lease.place, lease.sender)
+        forwards: tuple[Forward, ...] = ()
+        if self._staff is not None and (spent or error.alert or error.says == "error.internal"):
+            key = "staff.dead" if spent else "staff.alert"
+            text = say(self._locale, key, attempts=lease.attempt, reference=name, error=str(error))
+            forwards = (Forward(place=self._staff, text=text, key=f"alert:{lease.id}"),)
+        ledger = LedgerRow(
+            at=self._clock.now(),
+            route="failed",
+            outcome="answered" if told else "undeliverable",
+            total_ms=self._clock.now() - lease.messages[0].received_at,
+            attempts=lease.attempt,
+            error=type(error).__name__,
+        )
+        settlement = Settlement(
+            outcome=ledger.outcome,
+            memory=MemoryId(""),
+            person=person.id,
+            forwards=forwards,
+            ledger=ledger,
+        )
+        await self._inbox.bury(lease, settlement, error=f"{name}: {error}")
+
+    def _name(self) -> str:
+        """A reference id that a person can quote and an operator can find."""
+        return reference(self._random)
+
+    async def _tell(self, hold: Hold, adapter: Adapter, key: str, name: str) -> bool:
+        """Put a sentence of apology where the answer would stand; False when that fails too."""
+        try:
+            locale = await self._engine.locale(hold.lease)
+            await self._deliverer.apologise(hold, adapter, locale, key, name)
+        except LeaseLost:
+            raise
+        except BotError as error:
+            log.warning("apology_failed", answer=hold.lease.id, kind=type(error).__name__)
+            return False
+        return True
