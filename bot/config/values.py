@@ -39,7 +39,10 @@ class Secret:
 
 @value
 class TelegramConfig:
-    """The Telegram bot. `pace` "off" is for a private Bot API server or a benchmark."""
+    """The Telegram bot. `pace` is official, or off for a private Bot API server or a benchmark.
+
+    `mode` is polling or webhook; the latter needs `webhook_secret` and `http.public_url`.
+    """
 
     token: Secret = Secret("")
     api_root: str = "https://api.telegram.org"
@@ -61,7 +64,11 @@ class SlackConfig:
 
 @value
 class ModelConfig:
-    """One model of the chain. Prices are per million tokens in `currency`; None: unknown."""
+    """One model of the chain. Prices are per million tokens in `currency`; None: unknown.
+
+    `api_key` is a bearer key, or `id.secret` for `auth` "jwt". `thinking` None leaves the
+    provider's default. `currency` "" means the desk's; `load` fills it in.
+    """
 
     name: str = "glm-4.7-flash"
     base_url: str = "https://open.bigmodel.cn/api/paas/v4"
@@ -75,11 +82,17 @@ class ModelConfig:
     price_input: float | None = None
     price_cached: float | None = None
     price_output: float | None = None
+    currency: str = ""
 
 
 @value
 class DeskConfig:
-    """How the desk presents itself. `locale` "" means: as the person writes."""
+    """How the desk presents itself and answers.
+
+    `locale` "" means: as the person writes. `timezone` is an IANA name that exists. `answers` is
+    strict (knowledge only), assist (knowledge first) or open (the model alone). `busy` is queue or
+    interrupt: what a new message does to a running answer. `concurrent` bounds running answers.
+    """
 
     name: str = "Frontdesk"
     greeting: str = ""
@@ -113,7 +126,11 @@ class HttpConfig:
 
 @value
 class Config:
-    """Everything that can be set. `admins` are `platform:id` or `platform:team/id`."""
+    """Everything that can be set. `admins` are `platform:id` or `platform:team/id`.
+
+    `models` is empty when none has a key or an own address: answers are then excerpts.
+    `database` and `knowledge.folder` are absolute once loaded.
+    """
 
     desk: DeskConfig = DeskConfig()
     telegram: TelegramConfig = TelegramConfig()
