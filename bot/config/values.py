@@ -141,3 +141,11 @@ class Config:
     database: str = "frontdesk.db"
     admins: frozenset[str] = frozenset()
     staff: Place | None = None
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """All that must never be seen, for the log to star; both halves of a joined key too."""
+        keys = [model.api_key for model in self.models]
+        halves = [Secret(half) for key in keys for half in key.reveal().split(".")]
+        telegram, slack = self.telegram, self.slack
+        held = (telegram.token, telegram.webhook_secret, slack.bot_token, slack.app_token)
+        return tuple(filter(None, (*held, slack.signing_secret, *keys, *halves[1::2])))
