@@ -26,6 +26,7 @@ BotError
 │  ├─ StorageFull         retry, alert the disk is full: nobody is told ok
 │  ├─ StorageCorrupt      alert        stop taking work, keep the file, restore
 │  ├─ AlreadyRunning                   another process holds the database
+│  ├─ DeskDown                         no desk runs on this database, or it broke off
 │  └─ LeaseLost                        another worker took over: drop silently
 ├─ KnowledgeError                      a source cannot be read; says which file, where and why
 └─ UserError                           wrong arguments; `says` is for the reader
@@ -202,6 +203,10 @@ class StorageCorrupt(StorageError):
 
 class AlreadyRunning(StorageError):
     """Another process holds this database."""
+
+
+class DeskDown(StorageError):
+    """No desk is running on this database, or it went away before it answered."""
 
 
 class LeaseLost(StorageError):
