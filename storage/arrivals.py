@@ -1,0 +1,185 @@
+"""How what arrives becomes rows: messages into the lines of their conversations, signals beside."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from bot.ports import Intake
+from bot.types import ConversationId, IncomingMessage, Place, Signal, value
+from storage.codec import read_message, write_message, write_place
+from storage.database import Cell, Row, Tx
+from storage.rows import number, number_or_none, string
+
+
+@value
+class Arrival:
+    """An intake made ready to be stored; `dead` and `message` are never both set."""
+
+    message: dict[str, Cell] | None = None
+    place: Place | None = None
+    signal: Signal | None = None
+    signal_delivery: str | None = None
+    dead: dict[str, Cell] | None = None
+
+
+@value
+class Stored:
+    """What one arrival changed: was it new, is there work, which conversation has a signal."""
+
+    new: bool = False
+    work: bool = False
+    signalled: ConversationId | None = None
+
+
+def arrival(intake: Intake, *, now: int) -> Arrival:
+    """Decide what will be stored. Text that no UTF-8 can hold makes a dead row, not an error."""
+    raw = _storable(intake.raw)
+    if intake.error:
+        return Arrival(dead=_dead(raw, intake.delivery, _storable(intake.error), now))
+    message = None
+    try:
+        if intake.message is not None:
+            message = message_row(intake.message, intake.delivery, raw=raw, now=now, due_at=now)
+    except UnicodeEncodeError as error:
+        return Arrival(dead=_dead(raw, intake.delivery, f"unusable text: {error.reason}", now))
+    return Arrival(
+        message=message,
+        place=intake.message.place if intake.message else None,
+        signal=intake.signal,
+        signal_delivery=_delivery(intake.signal.conversation, intake.delivery)
+        if intake.signal
+        else None,
+    )
+
+
+def message_row(
+    message: IncomingMessage, delivery: str | None, *, raw: str, now: int, due_at: int
+) -> dict[str, Cell]:
+    """The columns of a message. Both keys are its conversation's own. May raise UnicodeError."""
+    conversation = message.place.conversation
+    return {
+        "dedupe": dedupe_key(conversation, message.key),
+        "delivery": _delivery(conversation, delivery or message.delivery),
+        "sender": message.sender.user,
+        "origin": message.origin,
+        "alone": int(message.alone),
+        "position": message.position,
+        "due_at": due_at,
+        "body": write_message(message),
+        "raw": raw,
+        "now": now,
+    }
+
+
+def dedupe_key(conversation: ConversationId, key: str) -> str:
+    """The semantic key as stored."""
+    return f"{conversation}|{key}"
+
+
+async def add_arrival(tx: Tx, arrived: Arrival, *, now: int) -> Stored:
+    """Store one arrival; a known key changes nothing."""
+    if arrived.dead is not None:
+        return Stored(new=bool(await tx.run("add_dead", **arrived.dead)))
+    stored = Stored()
+    if arrived.message is not None and arrived.place is not None:
+        due_at = await add_message(tx, arrived.message, arrived.place)
+        if due_at is None:
+            return stored
+        stored = Stored(new=True, work=True)
+    if arrived.signal is not None:
+        signalled = await _add_signal(tx, arrived.signal, arrived.signal_delivery, now=now)
+        stored = replace(signalled, new=stored.new or signalled.new, work=True)
+    return stored
+
+
+async def add_message(tx: Tx, columns: dict[str, Cell], place: Place) -> int | None:
+    """Put a message into its line; the time its conversation wakes, or None: known already."""
+    conversation = await _conversation(tx, place)
+    if not await tx.run("add_message", conversation=conversation.id, **columns):
+        return None
+    due_at = columns["due_at"]
+    assert isinstance(due_at, int)
+    wake_at = max(due_at, conversation.rest_until)
+    if conversation.free and (conversation.wake_at is None or conversation.wake_at > wake_at):
+        await tx.run("schedule", id=conversation.id, wake_at=wake_at)
+    return wake_at
+
+
+@value
+class _Conversation:
+    id: int
+    wake_at: int | None = None
+    rest_until: int = 0
+    free: bool = True
+
+
+async def _conversation(tx: Tx, place: Place) -> _Conversation:
+    rows = await tx.run("find_conversation", key=place.conversation)
+    if not rows:
+        params = {"key": place.conversation, "place": write_place(place)}
+        return _Conversation(id=number((await tx.run("add_conversation", **params))[0], "id"))
+    row = rows[0]
+    return _Conversation(
+        id=number(row, "id"),
+        wake_at=number_or_none(row, "wake_at"),
+        rest_until=number(row, "rest_until"),
+        free=row["owner"] is None,
+    )
+
+
+async def _add_signal(tx: Tx, signal: Signal, delivery: str | None, *, now: int) -> Stored:
+    """Store it for the running answer, unless it can be obeyed at once."""
+    rows = await tx.run("find_conversation", key=signal.conversation)
+    if not rows:
+        return Stored()  # nothing was ever said there, so nothing runs and nothing waits
+    if signal.key is not None and signal.kind in ("edit", "delete"):
+        dedupe = dedupe_key(signal.conversation, signal.key)
+        waiting = await tx.run("open_message", dedupe=dedupe)
+        if waiting and not (waiting[0]["leased"] or waiting[0]["begun"] or waiting[0]["answer"]):
+            await _obey(tx, signal, waiting[0], now=now)
+            return Stored(new=True)
+    added = await tx.run(
+        "add_signal",
+        delivery=delivery,
+        conversation=number(rows[0], "id"),
+        kind=signal.kind,
+        answer=signal.answer,
+        position=signal.position,
+        key=signal.key,
+        text=None if signal.text is None else _storable(signal.text),
+        now=now,
+    )
+    return Stored(new=bool(added), signalled=signal.conversation if added else None)
+
+
+async def _obey(tx: Tx, signal: Signal, row: Row, *, now: int) -> None:
+    """Nobody works on the message yet: change it where it waits."""
+    if signal.kind == "delete":
+        await tx.run(
+            "finish_message",
+            id=row["id"],
+            answer=None,
+            state=2,
+            outcome="superseded",
+            error="",
+            now=now,
+        )
+        return
+    message = read_message(string(row, "body"))
+    reworded = replace(message, text=_storable(signal.text or ""))
+    await tx.run("reword", id=row["id"], body=write_message(reworded))
+
+
+def _delivery(conversation: ConversationId, delivery: str | None) -> str | None:
+    return f"{conversation}|{delivery}" if delivery else None
+
+
+def _dead(raw: str, delivery: str, error: str, now: int) -> dict[str, Cell]:
+    name = delivery or hashlib.sha256(raw.encode()).hexdigest()
+    return {"dedupe": f"dead|{name}", "delivery": None, "raw": raw, "error": error, "now": now}
+
+
+def _storable(text: str) -> str:
+    """Lone surrogates cannot be written as UTF-8; everything else stays."""
+    return text.encode("utf-8", "replace").decode()

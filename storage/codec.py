@@ -1,0 +1,146 @@
+"""How values are written into text columns: JSON by msgspec, unions tagged by an explicit field."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from bot.types import (
+    ButtonRows,
+    Change,
+    DurableAnswer,
+    Feedback,
+    Forget,
+    Forward,
+    Gap,
+    IncomingMessage,
+    LedgerRow,
+    MemoryId,
+    OpenTicket,
+    Outcome,
+    PersonId,
+    Place,
+    SetLocale,
+    Settlement,
+    Turn,
+)
+
+T = TypeVar("T")
+
+
+class Undecodable(ValueError):
+    """A stored text is not what this program writes."""
+
+
+class _Change(msgspec.Struct, omit_defaults=True):
+    """Exactly one field is set; its name is the tag."""
+
+    ticket: OpenTicket | None = None
+    forget: Forget | None = None
+    locale: SetLocale | None = None
+    gap: Gap | None = None
+    feedback: Feedback | None = None
+
+
+class _Written(msgspec.Struct, omit_defaults=True):
+    """A DurableAnswer as it is stored, its settlement flattened and its changes tagged."""
+
+    text: str
+    buttons: ButtonRows
+    locale: str
+    outcome: Outcome
+    memory: MemoryId
+    person: PersonId
+    turns: tuple[Turn, ...] = ()
+    changes: tuple[_Change, ...] = ()
+    forwards: tuple[Forward, ...] = ()
+    ledger: LedgerRow | None = None
+
+
+_message = msgspec.json.Decoder(IncomingMessage)
+_place = msgspec.json.Decoder(Place)
+_answer = msgspec.json.Decoder(_Written)
+
+
+def write_message(message: IncomingMessage) -> str:
+    """Raises UnicodeEncodeError for text that no UTF-8 can hold (a lone surrogate)."""
+    return msgspec.json.encode(message).decode()
+
+
+def read_message(text: str) -> IncomingMessage:
+    """Raises Undecodable."""
+    return _read(_message, text)
+
+
+def write_place(place: Place) -> str:
+    """A place as JSON."""
+    return msgspec.json.encode(place).decode()
+
+
+def read_place(text: str) -> Place:
+    """Raises Undecodable."""
+    return _read(_place, text)
+
+
+def write_answer(answer: DurableAnswer) -> str:
+    """A whole answer with the settlement that goes with it."""
+    settlement = answer.settlement
+    written = _Written(
+        text=answer.text,
+        buttons=answer.buttons,
+        locale=answer.locale,
+        outcome=settlement.outcome,
+        memory=settlement.memory,
+        person=settlement.person,
+        turns=settlement.turns,
+        changes=tuple(_tag(change) for change in settlement.changes),
+        forwards=settlement.forwards,
+        ledger=settlement.ledger,
+    )
+    return msgspec.json.encode(written).decode()
+
+
+def read_answer(text: str) -> DurableAnswer:
+    """Raises Undecodable."""
+    written = _read(_answer, text)
+    settlement = Settlement(
+        outcome=written.outcome,
+        memory=written.memory,
+        person=written.person,
+        turns=written.turns,
+        changes=tuple(_untag(change) for change in written.changes),
+        forwards=written.forwards,
+        ledger=written.ledger,
+    )
+    return DurableAnswer(
+        text=written.text, buttons=written.buttons, locale=written.locale, settlement=settlement
+    )
+
+
+def _read(decoder: msgspec.json.Decoder[T], text: str) -> T:
+    try:
+        return decoder.decode(text)
+    except msgspec.DecodeError as error:
+        raise Undecodable(str(error)) from error
+
+
+def _tag(change: Change) -> _Change:
+    match change:
+        case OpenTicket():
+            return _Change(ticket=change)
+        case Forget():
+            return _Change(forget=change)
+        case SetLocale():
+            return _Change(locale=change)
+        case Gap():
+            return _Change(gap=change)
+        case Feedback():
+            return _Change(feedback=change)
+
+
+def _untag(tagged: _Change) -> Change:
+    change = tagged.ticket or tagged.forget or tagged.locale or tagged.gap or tagged.feedback
+    if change is None:
+        raise Undecodable("a change without a kind this program knows")
+    return change

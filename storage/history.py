@@ -1,0 +1,31 @@
+"""What was said, by memory."""
+
+from __future__ import annotations
+
+from bot.types import MemoryId, Turn
+from storage.database import Database, Row, Tx
+from storage.rows import number, string, word
+
+
+class SqlHistory:
+    """History over the tables memory and turn; settlements write them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def last(self, memory: MemoryId, limit: int) -> list[Turn]:
+        async def work(tx: Tx) -> list[Turn]:
+            rows = await tx.run("last_turns", memory=memory, limit=limit)
+            return [_turn(row) for row in reversed(rows)]
+
+        return await self._database.read(work)
+
+
+def _turn(row: Row) -> Turn:
+    return Turn(
+        role=word(row, "role", ("user", "assistant")),
+        text=string(row, "text"),
+        said_at=number(row, "said_at"),
+        name=string(row, "name"),
+        tokens=number(row, "tokens"),
+    )

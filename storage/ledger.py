@@ -1,0 +1,49 @@
+"""One row per answer, as the settlements wrote them."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from bot.types import LedgerRow, Outcome, Route, Usage
+from storage.database import Database, Row, Tx
+from storage.rows import number, number_or_none, real_or_none, string, word
+
+
+class SqlLedger:
+    """Ledger over the table of that name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def rows(self, since: int, until: int) -> list[LedgerRow]:
+        async def work(tx: Tx) -> list[LedgerRow]:
+            rows = await tx.run("ledger_rows", since=since, until=until)
+            return [_ledger_row(row) for row in rows]
+
+        return await self._database.read(work)
+
+
+def _ledger_row(row: Row) -> LedgerRow:
+    return LedgerRow(
+        at=number(row, "at"),
+        route=word(row, "route", get_args(Route)),
+        outcome=word(row, "outcome", get_args(Outcome)),
+        total_ms=number(row, "total_ms"),
+        first_text_ms=number_or_none(row, "first_text_ms"),
+        model=string(row, "model"),
+        usage=Usage(
+            prompt=number(row, "prompt_tokens"),
+            completion=number(row, "completion_tokens"),
+            cached=number(row, "cached_tokens"),
+            reasoning=number(row, "reasoning_tokens"),
+            estimated=bool(number(row, "tokens_estimated")),
+        ),
+        cost=real_or_none(row, "cost"),
+        currency=string(row, "currency"),
+        edits=number(row, "edits"),
+        throttled=number(row, "throttled"),
+        attempts=number(row, "attempts"),
+        finish=string(row, "finish"),
+        error=string(row, "error"),
+        confidence=real_or_none(row, "confidence"),
+    )

@@ -1,0 +1,60 @@
+"""One running desk per database file, and whether the last one stopped in good order.
+
+Only the process that writes holds the lock; readers need none. The lock is the kernel's (flock):
+it falls with the process, however that ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from bot.errors import AlreadyRunning, StorageError
+
+_RUNNING = b"running "
+_STOPPED = b"stopped "
+
+
+class LockFile:
+    """The exclusive lock `<database>.lock`. `clean`: the last holder stopped in good order."""
+
+    def __init__(self, database: str) -> None:
+        self.path = f"{database}.lock"
+        self.clean = True
+        self._fd: int | None = None
+
+    def take(self) -> None:
+        """Raises AlreadyRunning when another process has it, StorageError if it cannot be made."""
+        try:
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be made: {error.strerror}") from error
+        said = os.pread(fd, 64, 0)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(fd)
+            raise AlreadyRunning(self._refusal(said)) from error
+        self._fd, self.clean = fd, not said.startswith(_RUNNING)
+        self._say(_RUNNING)
+
+    def let_go(self, *, clean: bool = True) -> None:
+        """Release it; `clean` False leaves the mark that makes the next start check the file."""
+        if self._fd is None:
+            return
+        if clean:
+            self._say(_STOPPED)
+        os.close(self._fd)
+        self._fd = None
+
+    def _say(self, word: bytes) -> None:
+        assert self._fd is not None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, word + str(os.getpid()).encode(), 0)
+
+    def _refusal(self, said: bytes) -> str:
+        _, _, pid = said.decode(errors="replace").partition(" ")
+        return (
+            f"another process (pid {pid.strip() or 'unknown'}) holds {self.path}: stop it first, "
+            "or give this desk a database of its own with FRONTDESK_DB"
+        )

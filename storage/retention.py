@@ -1,0 +1,43 @@
+"""What is old enough goes, in slices that delay nobody."""
+
+from __future__ import annotations
+
+from bot.types import value
+from storage.database import Cell, Database, Tx
+
+SLICE = 500
+"""Rows in one transaction."""
+
+DAY_MS = 86_400_000
+
+
+@value
+class Retention:
+    """How many days things are kept. `done` must exceed the day that Telegram redelivers for."""
+
+    history: int = 90
+    done: int = 7
+    dead: int = 30
+    signals: int = 7
+
+
+async def prune(database: Database, retention: Retention, *, now: int) -> dict[str, int]:
+    """Delete what is past its time; how many rows of each kind went."""
+    return {
+        "done": await _slices(database, "prune_inbox", now, retention.done, state=2),
+        "dead": await _slices(database, "prune_inbox", now, retention.dead, state=3),
+        "signals": await _slices(database, "prune_signals", now, retention.signals),
+        "turns": await _slices(database, "prune_turns", now, retention.history),
+    }
+
+
+async def _slices(database: Database, statement: str, now: int, days: int, **params: Cell) -> int:
+    async def work(tx: Tx) -> int:
+        before = now - days * DAY_MS
+        return len(await tx.run(statement, before=before, slice=SLICE, **params))
+
+    total = gone = await database.write(work)
+    while gone == SLICE:
+        gone = await database.write(work)
+        total += gone
+    return total

@@ -1,0 +1,143 @@
+-- Conversations and their lines of messages. A partial index serves only a statement that repeats
+-- its condition word for word: keep `state = 0`, `wake_at IS NOT NULL`, `taken_at IS NULL`.
+
+-- find_conversation: its schedule, before its line changes
+SELECT id, wake_at, rest_until, owner FROM conversation WHERE key = :key;
+
+-- add_conversation: first message from a place
+INSERT INTO conversation (key, place) VALUES (:key, :place) RETURNING id;
+
+-- add_message: one row, or none when either key is known
+INSERT INTO inbox (dedupe, delivery, conversation, sender, origin, alone, position, due_at, body,
+                   raw, received_at)
+VALUES (:dedupe, :delivery, :conversation, :sender, :origin, :alone, :position, :due_at, :body,
+        :raw, :now)
+ON CONFLICT DO NOTHING RETURNING id;
+
+-- add_dead: an event that could not be understood, kept for a person to look at
+INSERT INTO inbox (dedupe, delivery, sender, origin, alone, position, due_at, state, raw, error,
+                   received_at, settled_at)
+VALUES (:dedupe, :delivery, '', 'user', 1, 0, :now, 3, :raw, :error, :now, :now)
+ON CONFLICT DO NOTHING RETURNING id;
+
+-- schedule: the conversation is to be looked at then; a lease's own time is not touched
+UPDATE conversation SET wake_at = :wake_at WHERE id = :id AND owner IS NULL;
+
+-- due_conversations: the longest due first; a held one is due when its lease has lapsed
+SELECT id, key, owner, epoch FROM conversation
+ WHERE wake_at IS NOT NULL AND wake_at <= :now ORDER BY wake_at, id LIMIT :limit;
+
+-- due_line: the head of a conversation's line and who follows
+SELECT i.id, i.sender, i.origin, i.alone, i.attempt, i.answer, i.body, i.received_at,
+       EXISTS (SELECT 1 FROM reply r WHERE r.answer = i.id) AS begun
+  FROM inbox i
+ WHERE i.conversation = :conversation AND i.state = 0 AND i.due_at <= :now
+ ORDER BY i.position, i.id LIMIT :limit;
+
+-- covered_line: exactly the messages that a written answer covers
+SELECT i.id, i.sender, i.origin, i.alone, i.attempt, i.answer, i.body, i.received_at, 1 AS begun
+  FROM inbox i
+ WHERE i.conversation = :conversation AND i.state = 0 AND i.answer = :answer
+ ORDER BY i.position, i.id;
+
+-- hold_conversation: the lease begins
+UPDATE conversation SET owner = :owner, epoch = epoch + 1, wake_at = :until WHERE id = :id;
+
+-- hold_message: it belongs to this lease; the head counts the attempt
+UPDATE inbox SET held = :epoch, attempt = attempt + :counted WHERE id = :id;
+
+-- bury_message: a row that cannot be read again stands in nobody's way
+UPDATE inbox SET state = 3, error = :error, settled_at = :now WHERE id = :id AND state = 0;
+
+-- anchors_of: what is on screen for an answer
+SELECT part, place, anchor, kind, frozen, shown FROM reply WHERE answer = :answer ORDER BY part;
+
+-- answer_of: the written answer
+SELECT body FROM answer WHERE id = :answer;
+
+-- fence: the conversation, if this lease still holds it
+SELECT id FROM conversation WHERE key = :key AND epoch = :epoch AND owner = :owner;
+
+-- extend: the lease goes on, if it still holds
+UPDATE conversation SET wake_at = :until
+ WHERE key = :key AND epoch = :epoch AND owner = :owner RETURNING id;
+
+-- put_anchor: what a part shows now
+INSERT INTO reply (answer, part, place, anchor, kind, frozen, shown)
+VALUES (:answer, :part, :place, :anchor, :kind, :frozen, :shown)
+ON CONFLICT (answer, part) DO UPDATE SET
+    place = excluded.place, anchor = excluded.anchor, kind = excluded.kind,
+    frozen = excluded.frozen, shown = excluded.shown;
+
+-- drop_anchor: a part that is on no screen any more
+DELETE FROM reply WHERE answer = :answer AND part = :part;
+
+-- put_answer: the whole text, before its last edit
+INSERT INTO answer (id, body, written_at) VALUES (:id, :body, :now)
+ON CONFLICT (id) DO UPDATE SET body = excluded.body, written_at = excluded.written_at;
+
+-- drop_answer: it is delivered
+DELETE FROM answer WHERE id = :id;
+
+-- cover: this message belongs to that answer
+UPDATE inbox SET answer = :answer WHERE id = :id AND state = 0;
+
+-- finish_message: one outcome each
+UPDATE inbox SET state = :state, outcome = :outcome, answer = :answer, error = :error,
+       settled_at = :now
+ WHERE id = :id AND state = 0;
+
+-- next_wake: now while anything is due, else when the next thing will be
+SELECT CASE WHEN EXISTS (SELECT 1 FROM inbox WHERE conversation = :conversation AND state = 0
+                            AND due_at <= :now)
+            THEN :now
+            ELSE (SELECT min(due_at) FROM inbox WHERE conversation = :conversation AND state = 0)
+       END AS wake_at;
+
+-- release: nobody holds it any more
+UPDATE conversation SET owner = NULL, wake_at = :wake_at WHERE id = :id;
+
+-- rest: nobody holds it, and new messages wait with the old
+UPDATE conversation SET owner = NULL, wake_at = :until, rest_until = :until WHERE id = :id;
+
+-- note_failure: why the last attempt ended; an attempt that does not count is given back
+UPDATE inbox SET error = :error, attempt = attempt - :uncounted WHERE id = :id;
+
+-- free_leases: whatever other owners held
+UPDATE conversation SET owner = NULL, wake_at = :now
+ WHERE owner IS NOT NULL AND owner <> :owner RETURNING id;
+
+-- first_wake: when anything may be due, or a lease may lapse
+SELECT min(wake_at) AS wake_at FROM conversation WHERE wake_at IS NOT NULL;
+
+-- add_signal: control for an answer that may be running
+INSERT INTO signal (delivery, conversation, kind, answer, position, key, text, received_at)
+VALUES (:delivery, :conversation, :kind, :answer, :position, :key, :text, :now)
+ON CONFLICT DO NOTHING RETURNING id;
+
+-- any_signal: is there one to take
+SELECT 1 AS found FROM signal
+ WHERE conversation = (SELECT id FROM conversation WHERE key = :key) AND taken_at IS NULL LIMIT 1;
+
+-- take_signals: for the holder of the lease alone
+UPDATE signal SET taken_at = :now
+ WHERE conversation = (SELECT id FROM conversation
+                        WHERE key = :key AND epoch = :epoch AND owner = :owner)
+   AND taken_at IS NULL
+RETURNING id, kind, answer, position, key, text;
+
+-- open_message: one that an edit or a deletion may still reach, and whether work on it has begun
+SELECT i.id, i.body, i.answer,
+       CASE WHEN c.owner IS NOT NULL AND i.held = c.epoch THEN 1 ELSE 0 END AS leased,
+       EXISTS (SELECT 1 FROM reply r WHERE r.answer = i.id) AS begun
+  FROM inbox i JOIN conversation c ON c.id = i.conversation
+ WHERE i.dedupe = :dedupe AND i.state = 0;
+
+-- reword: the text was edited before anybody answered it
+UPDATE inbox SET body = :body WHERE id = :id AND state = 0;
+
+-- depth: what waits, what is worked on, what was given up
+SELECT (SELECT count(*) FROM inbox WHERE state = 0 AND due_at <= :now) AS waiting,
+       (SELECT count(*) FROM conversation WHERE owner IS NOT NULL) AS leased,
+       (SELECT count(*) FROM inbox WHERE state = 3) AS dead,
+       (SELECT min(due_at) FROM inbox WHERE state = 0 AND due_at <= :now) AS oldest;

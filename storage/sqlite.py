@@ -1,0 +1,274 @@
+"""SQLite as the house's database: one writer with group commit, two readers, a lock file.
+
+Whatever queues while the disk syncs becomes the next transaction, in one hop to the writer's
+thread; an idle desk pays no delay for it. Durable means synced: `write` returns after the fsync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import aiosqlite
+
+from bot.clock import Clock
+from bot.errors import StorageBusy, StorageCorrupt, StorageError
+from storage.batch import BatchConnection, Job
+from storage.database import Work
+from storage.driver import MEMORY, prepare, sqlite, target, translate
+from storage.lock import LockFile
+from storage.migrate import Migration, known, migrate, refuse_old
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+WRITE_BATCH = 256
+"""Callers in one transaction at most: beyond it a batch takes longer than the fsync it saves."""
+Start = Callable[[BatchConnection], None]
+READ_BATCH = 16
+READERS = 2
+WAITING_MAX = 8192
+"""Callers that may wait for a thread; more are told StorageBusy at once."""
+
+
+class SqliteDatabase:
+    """Database over one SQLite file. Made by `open`; `close` must follow."""
+
+    def __init__(self, path: str, lock: LockFile | None) -> None:
+        self.path = path
+        self._lock = lock
+        self._links: list[_Link] = []
+        self._writers: _Crew | None = None
+        self._readers: _Crew | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        path: str,
+        *,
+        clock: Clock,
+        read_only: bool = False,
+        migrations: Sequence[Migration] | None = None,
+    ) -> Self:
+        """Open, check after an unclean stop, and bring the schema up to date.
+
+        `read_only` takes no lock and changes nothing, so it works beside a running desk.
+        Raises AlreadyRunning, StorageCorrupt, StorageBusy or StorageError with what to do.
+        """
+        wanted = known() if migrations is None else migrations
+        lock = None if read_only or path == MEMORY else LockFile(path)
+        database = cls(path, lock)
+        async with AsyncExitStack() as undo:
+            if lock is not None:
+                lock.take()
+                undo.callback(lock.let_go, clean=lock.clean)
+            undo.push_async_callback(database._hang_up)
+            await database._connect(wanted, now=clock.now(), read_only=read_only)
+            undo.pop_all()
+        return database
+
+    async def write(self, work: Work[T], /) -> T:
+        if self._writers is None:
+            raise StorageError(f"{self.path} is open for reading only, or closed")
+        return await self._writers.run(Job(work, writes=True))
+
+    async def read(self, work: Work[T], /) -> T:
+        if self._readers is None:
+            raise StorageError(f"{self.path} is closed")
+        return await self._readers.run(Job(work, writes=False))
+
+    async def backup(self, destination: str) -> None:
+        """Write a checked copy to `destination`, beside running work; whole or not there at all."""
+        part = f"{destination}.part"
+        await asyncio.to_thread(_remove, part)
+        try:
+            await self._copy(part)
+            await asyncio.to_thread(_put_in_place, part, destination)
+        finally:
+            await asyncio.to_thread(_remove, part)
+
+    async def close(self) -> None:
+        crews, self._writers, self._readers = (self._writers, self._readers), None, None
+        for crew in crews:
+            if crew is not None:
+                await crew.rest()
+        await self._hang_up()
+        if self._lock is not None:
+            self._lock.let_go()
+
+    async def _connect(self, migrations: Sequence[Migration], *, now: int, read_only: bool) -> None:
+        def start(connection: BatchConnection) -> None:
+            if read_only:
+                refuse_old(connection, self.path, migrations)
+                return
+            if self._lock is not None and not self._lock.clean:
+                check(connection, self.path)
+            migrate(connection, self.path, migrations, now=now)
+
+        first = await self._link(writer=not read_only, start=start)
+        if not read_only:
+            self._writers = _Crew([first], WRITE_BATCH)
+        if self.path == MEMORY:
+            self._readers = self._writers
+            return
+        rest = [await self._link(writer=False) for _ in range(READERS - int(read_only))]
+        self._readers = _Crew([first, *rest] if read_only else rest, READ_BATCH)
+
+    async def _link(self, *, writer: bool, start: Start | None = None) -> _Link:
+        link = await _Link.open(self.path, writer=writer, start=start)
+        self._links.append(link)
+        return link
+
+    async def _copy(self, part: str) -> None:
+        def vacuum(connection: BatchConnection) -> None:
+            connection.execute("PRAGMA query_only = OFF")
+            connection.execute("VACUUM INTO ?", (part,))
+
+        for path, start in ((self.path, vacuum), (part, lambda copy: check(copy, part))):
+            link = await _Link.open(path, writer=False, start=start)
+            await link.close()
+
+    async def _hang_up(self) -> None:
+        """Close readers first: the writer, last to leave, folds the WAL back into the file."""
+        links, self._links = self._links, []
+        for link in reversed(links):
+            await link.close()
+
+
+class _Crew:
+    """Threads that share one queue of jobs; each takes what waits, up to `most`, at one time."""
+
+    def __init__(self, links: Sequence[_Link], most: int) -> None:
+        self._idle = list(links)
+        self._most = most
+        self._waiting: deque[tuple[Job[Any], asyncio.Future[None]]] = deque()
+        self._busy: set[asyncio.Task[None]] = set()
+
+    async def run(self, job: Job[T]) -> T:
+        """Queue a job and wait for its end. A caller that goes away does not take the job back."""
+        if len(self._waiting) >= WAITING_MAX:
+            raise StorageBusy("too many callers wait for the database")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((job, done))
+        self._call()
+        await done
+        return job.outcome()
+
+    async def rest(self) -> None:
+        """Finish everything that was queued."""
+        while self._busy:
+            await asyncio.wait(self._busy)
+
+    def _call(self) -> None:
+        if self._idle:
+            task = asyncio.get_running_loop().create_task(self._work(self._idle.pop()))
+            self._busy.add(task)
+            task.add_done_callback(self._busy.discard)
+
+    async def _work(self, link: _Link) -> None:
+        try:
+            while self._waiting:
+                count = min(self._most, len(self._waiting))
+                await self._carry(link, [self._waiting.popleft() for _ in range(count)])
+        finally:
+            self._idle.append(link)
+
+    async def _carry(
+        self, link: _Link, batch: Sequence[tuple[Job[Any], asyncio.Future[None]]]
+    ) -> None:
+        try:
+            await link.run([job for job, _ in batch])
+        finally:
+            for _, done in batch:
+                if not done.done():
+                    done.set_result(None)
+
+
+class _Link:
+    """One connection in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._thread: aiosqlite.Connection | None = None
+        self._connection: BatchConnection | None = None
+
+    @classmethod
+    async def open(cls, path: str, *, writer: bool, start: Start | None = None) -> Self:
+        """Connect; `start` runs in the thread before anything else. Raises our errors."""
+        link = cls()
+
+        def connector() -> BatchConnection:
+            link._connection = connect(path, writer=writer, start=start)
+            return link._connection
+
+        link._thread = await aiosqlite.Connection(connector, iter_chunk_size=64)
+        return link
+
+    async def run(self, batch: Sequence[Job[Any]]) -> None:
+        """Run jobs as one transaction; each knows afterwards how it ended."""
+        assert self._connection is not None
+        assert self._thread is not None
+        self._connection.batch = batch
+        try:
+            await self._thread.commit()
+        except sqlite.Error:
+            log.exception("the database connection failed")
+
+    async def close(self) -> None:
+        if self._thread is not None:
+            await self._thread.close()
+
+
+def connect(path: str, *, writer: bool, start: Start | None = None) -> BatchConnection:
+    """A prepared connection for this thread. Raises our errors; nothing stays open then."""
+    connection: BatchConnection | None = None
+    if not writer and path != MEMORY and not Path(path).exists():
+        raise StorageError(f"there is no database at {path} yet; start the desk first")
+    try:
+        connection = sqlite.connect(
+            target(path, read_only=not writer and path != MEMORY),
+            uri=True,
+            isolation_level=None,
+            factory=BatchConnection,
+            cached_statements=256,
+        )
+        connection.path, connection.writer = path, writer
+        prepare(connection, writer=writer)
+        if start is not None:
+            start(connection)
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite.Error) and (ours := translate(error, path)):
+            raise ours from error
+        raise
+    return connection
+
+
+def check(connection: sqlite.Connection, path: str) -> None:
+    """Raises StorageCorrupt unless SQLite finds the file sound."""
+    found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
+    if found != ["ok"]:
+        raise StorageCorrupt(f"{path} is damaged: {'; '.join(found)}; restore a backup")
+
+
+def _remove(part: str) -> None:
+    Path(part).unlink(missing_ok=True)
+
+
+def _put_in_place(part: str, destination: str) -> None:
+    """Sync the copy, rename it, sync the name."""
+    with Path(part).open("rb+") as file:
+        os.fsync(file.fileno())
+    Path(part).replace(destination)
+    folder = os.open(Path(destination).absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

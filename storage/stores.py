@@ -1,0 +1,42 @@
+"""All stores of one desk over one database."""
+
+from __future__ import annotations
+
+from bot.clock import Clock
+from bot.types import value
+from storage.database import Database
+from storage.history import SqlHistory
+from storage.inbox import SqlInbox
+from storage.ledger import SqlLedger
+from storage.people import SqlPeople
+from storage.sqlite import SqliteDatabase
+from storage.tickets import SqlTickets
+
+
+@value
+class Stores:
+    """The stores that share `database`; close that and all are closed."""
+
+    database: Database
+    inbox: SqlInbox
+    people: SqlPeople
+    history: SqlHistory
+    tickets: SqlTickets
+    ledger: SqlLedger
+
+
+def stores(database: Database, clock: Clock) -> Stores:
+    """The stores over a database that is open already."""
+    return Stores(
+        database=database,
+        inbox=SqlInbox(database, clock),
+        people=SqlPeople(database, clock),
+        history=SqlHistory(database),
+        tickets=SqlTickets(database),
+        ledger=SqlLedger(database),
+    )
+
+
+async def open_stores(path: str, clock: Clock, *, read_only: bool = False) -> Stores:
+    """Open the file and everything kept in it. Raises what `SqliteDatabase.open` raises."""
+    return stores(await SqliteDatabase.open(path, clock=clock, read_only=read_only), clock)
