@@ -1,0 +1,378 @@
+"""Slack as a platform: posts, edits and reads back; takes events by socket or over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from adapters.slack.calls import TIMEOUT, Calls
+from adapters.slack.events import Events, Party, bolt_app, nobody
+from adapters.slack.normalise import Me, whispered_to
+from adapters.slack.render import TEXT_MAX, blocks, measure, summary
+from bot.clock import Clock
+from bot.config import SlackConfig
+from bot.errors import (
+    ConfigError,
+    MessageGone,
+    PlatformBusy,
+    PlatformError,
+    PlatformUnavailable,
+)
+from bot.ports import Sink
+from bot.types import Frame, Guard, Limits, MessageRef, Place, RichText
+
+if TYPE_CHECKING:
+    from slack_bolt.app.async_app import AsyncApp
+    from slack_sdk.web.async_client import AsyncWebClient
+
+EVENT_TYPE = "frontdesk_reply"
+READ_BACK_SECONDS = 3600
+CONNECT_SECONDS = 30.0
+"""A socket that has not come up again for so long is thrown away and asked for anew: the SDK goes
+on trying an address whose ticket has expired."""
+START_WAIT_MAX = 30.0
+
+_PRIVATE = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, interval=1.2)
+_SHARED = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, interval=3.0)
+_WHISPER = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, edits=False, placeholder=False)
+
+log = logging.getLogger("frontdesk.slack")
+
+
+class SlackAdapter:
+    """One app in one workspace. `account` is the team id, known once `start` has returned.
+
+    Fulfils Adapter, Deletes, TakesFiles and FindsPosts.
+    """
+
+    platform = "slack"
+
+    def __init__(
+        self,
+        config: SlackConfig,
+        clock: Clock,
+        *,
+        random: random.Random,
+        party: Party = nobody,
+        words: Collection[str] = (),
+        ping_seconds: float = 5.0,
+    ) -> None:
+        if not config.bot_token:
+            raise ConfigError("slack.bot_token: expected a token that begins with xoxb-")
+        self.account = ""
+        self.scopes: frozenset[str] = frozenset()
+        self.mode = _mode(config)
+        self._config = config
+        self._clock = clock
+        self._random = random
+        self._party = party
+        self._words = words
+        self._ping_seconds = ping_seconds
+        self._starting = asyncio.Lock()
+        self._session: aiohttp.ClientSession | None = None
+        self._client: AsyncWebClient | None = None
+        self._calls: Calls | None = None
+        self._events: Events | None = None
+        self._app: AsyncApp | None = None
+
+    @property
+    def throttled(self) -> int:
+        """How many calls Slack has refused as too fast."""
+        return self._calls.throttled if self._calls else 0
+
+    def limits(self, place: Place) -> Limits:
+        if whispered_to(place):
+            return _WHISPER
+        return _PRIVATE if place.private else _SHARED
+
+    def ready(self, place: Place, *, final: bool) -> float:
+        if self._calls is None or whispered_to(place):
+            return self._clock.monotonic()
+        return self._calls.ready("chat.update", final=final)
+
+    # --- beginning and end ---------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Learn who we are; returns at once when known. Retries while Slack cannot be reached.
+
+        Raises PlatformLocked when the token is refused.
+        """
+        async with self._starting:
+            if self._app is not None:
+                return
+            calls = self._open()
+            answer = await self._identify(calls)
+            me = Me(account=answer["team_id"], user=answer["user_id"], bot=answer.get("bot_id", ""))
+            self.account = calls.account = me.account
+            self.scopes = frozenset(filter(None, answer["scopes"].replace(" ", "").split(",")))
+            self._events = Events(me, calls, self._clock, party=self._party, words=self._words)
+            assert self._client is not None
+            secret = self._config.signing_secret.reveal()
+            self._app = bolt_app(self._events, me, self._client, secret)
+
+    def _open(self) -> Calls:
+        """The shared session and the client on it; the SDK alone opens one per call."""
+        from slack_sdk.web.async_client import AsyncWebClient
+
+        if self._calls is None:
+            self._session = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=True)
+            quiet = logging.getLogger("frontdesk.slack.sdk")
+            quiet.setLevel(logging.ERROR)
+            self._client = AsyncWebClient(
+                token=self._config.bot_token.reveal(),
+                base_url=self._config.api_root,
+                session=self._session,
+                retry_handlers=[],
+                logger=quiet,
+            )
+            self._calls = Calls(self._client, self._clock, self._random)
+        return self._calls
+
+    async def _identify(self, calls: Calls) -> Mapping[str, Any]:
+        wait = 1.0
+        while True:
+            try:
+                return await calls.call("auth.test", {})
+            except (PlatformUnavailable, PlatformBusy) as error:
+                log.warning("Slack cannot be reached: %s", error)
+                await self._clock.sleep(max(error.retry_after or 0.0, wait))
+                wait = min(wait * 2, START_WAIT_MAX)
+
+    async def run(self, sink: Sink) -> None:
+        await self.start()
+        assert self._events is not None
+        self._events.sink = sink
+        try:
+            if self.mode == "http":
+                await asyncio.Event().wait()
+            while True:
+                await self._listen()
+        finally:
+            self._events.sink = None
+
+    async def _listen(self) -> None:
+        """One Socket Mode client, until it stays without a connection.
+
+        Raises PlatformLocked when the app token is refused.
+        """
+        from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+
+        assert self._app is not None
+        assert self._calls is not None
+        token = self._config.app_token.reveal()
+        try:
+            opened = await self._calls.form("apps.connections.open", {"token": token})
+        except (PlatformUnavailable, PlatformBusy) as error:
+            await self._clock.sleep(error.retry_after or self._ping_seconds)
+            return
+        handler = AsyncSocketModeHandler(
+            self._app, token, web_client=self._client, ping_interval=self._ping_seconds
+        )
+        handler.client.wss_uri = opened["url"]
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await handler.client.connect()  # type: ignore[no-untyped-call]
+            await self._until_lost(handler.client)
+        except TimeoutError:
+            log.warning("no socket to Slack after %s s", CONNECT_SECONDS)
+        finally:
+            await handler.client.close()  # type: ignore[no-untyped-call]
+
+    async def _until_lost(self, client: Any) -> None:
+        """The SDK reconnects by itself; return when it fails to for too long."""
+        seen = self._clock.monotonic()
+        while self._clock.monotonic() - seen < CONNECT_SECONDS:
+            await self._clock.sleep(self._ping_seconds)
+            if await client.is_connected():
+                seen = self._clock.monotonic()
+
+    async def handle_http(
+        self, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, dict[str, str], str]:
+        """Answer one request of Slack's: status, headers, body. The caller bounds the size.
+
+        200 only when what it carried is stored. Without a signing secret nothing is accepted.
+        """
+        from slack_bolt.request.async_request import AsyncBoltRequest
+
+        if not self._config.signing_secret:
+            return 404, {}, ""
+        if self._app is None:
+            return 503, {}, ""
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            return 400, {}, ""
+        try:
+            request = AsyncBoltRequest(body=text, headers=dict(headers))
+        except ValueError:  # no JSON where JSON was announced
+            return 400, {}, ""
+        answer = await self._app.async_dispatch(request)
+        return answer.status, dict(answer.first_headers_without_set_cookie()), answer.body
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    # --- going out -----------------------------------------------------------------------------
+
+    async def send(
+        self,
+        place: Place,
+        frame: Frame,
+        *,
+        guard: Guard,
+        reply_to: str | None = None,
+        mark: str = "",
+    ) -> MessageRef:
+        """Post. `mark` is what `find` looks for; without one, a post of unknown outcome is still
+        read back here, by a mark of its own. At a whisper, `reply_to` is the response URL.
+        """
+        if user := whispered_to(place):
+            return await self._whisper(place, user, frame, guard, reply_to)
+        mark = mark or f"{self._random.getrandbits(96):024x}"
+        post = {
+            "channel": place.channel,
+            "thread_ts": place.thread,
+            "unfurl_links": False,
+            "unfurl_media": False,
+            "metadata": {"event_type": EVENT_TYPE, "event_payload": {"mark": mark}},
+            **_shown(frame),
+        }
+        try:
+            answer = await self._ask("chat.postMessage", post, guard=guard, repeats=False)
+        except PlatformUnavailable as error:
+            found = await self._read_back(place, mark) if error.sent else None
+            if found is None:
+                raise
+            return found
+        return MessageRef(place=place, id=answer["ts"])
+
+    async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> None:
+        if whispered_to(ref.place):
+            await self._respond(ref, guard, replace_original=True, **_shown(frame))
+            return
+        change = {"channel": ref.place.channel, "ts": ref.id, **_shown(frame)}
+        await self._ask("chat.update", change, guard=guard, final=frame.final)
+
+    async def delete(self, ref: MessageRef, *, guard: Guard) -> None:
+        try:
+            if whispered_to(ref.place):
+                await self._respond(ref, guard, delete_original=True)
+            else:
+                gone = {"channel": ref.place.channel, "ts": ref.id}
+                await self._ask("chat.delete", gone, guard=guard)
+        except MessageGone:
+            pass
+
+    async def find(self, place: Place, mark: str) -> MessageRef | None:
+        """Look through what was posted there within the last hour."""
+        asked = {
+            "channel": place.channel,
+            "oldest": f"{self._clock.now() / 1000 - READ_BACK_SECONDS:.6f}",
+            "include_all_metadata": "true",
+            "limit": 200,
+        }
+        method = "conversations.history"
+        if place.thread:
+            method, asked["ts"] = "conversations.replies", place.thread
+        answer = await self._ask(method, asked)
+        for message in answer["messages"]:
+            metadata = message.get("metadata") or {}
+            if (metadata.get("event_payload") or {}).get("mark") == mark:
+                return MessageRef(place=place, id=message["ts"])
+        return None
+
+    async def send_file(
+        self, place: Place, name: str, content: bytes, *, caption: str, guard: Guard
+    ) -> MessageRef:
+        """Upload and share; for one person's eyes it goes to their direct messages.
+
+        Slack shares a file some time after it was taken: the ref names the file, not a message.
+        """
+        asked = {"filename": name, "length": len(content)}
+        channel, thread = place.channel, place.thread
+        if user := whispered_to(place):
+            opened = await self._ask("conversations.open", {"users": user}, guard=guard)
+            channel, thread = opened["channel"]["id"], None
+        calls = self._ready_calls()
+        upload = await calls.form("files.getUploadURLExternal", asked)
+        url = upload["upload_url"]
+        await calls.post(url, guard=guard, repeats=True, name="files.upload", data=content)
+        share = {
+            "files": [{"id": upload["file_id"], "title": name}],
+            "channel_id": channel,
+            "thread_ts": thread,
+            "initial_comment": summary(RichText(text=caption)) if caption else None,
+        }
+        await self._ask("files.completeUploadExternal", share, guard=guard, repeats=False)
+        return MessageRef(place=place, id=upload["file_id"])
+
+    async def _whisper(
+        self, place: Place, user: str, frame: Frame, guard: Guard, url: str | None
+    ) -> MessageRef:
+        """Say it to one person: by the response URL, or, when that is spent, an ephemeral post."""
+        if url:
+            ref = MessageRef(place=place, id=url)
+            try:
+                said = {"response_type": "ephemeral", "replace_original": False}
+                await self._respond(ref, guard, repeats=False, **said, **_shown(frame))
+            except MessageGone:
+                pass
+            else:
+                return ref
+        post = {"channel": place.channel, "user": user, **_shown(frame)}
+        answer = await self._ask("chat.postEphemeral", post, guard=guard, repeats=False)
+        return MessageRef(place=place, id=answer["message_ts"])
+
+    async def _respond(
+        self, ref: MessageRef, guard: Guard, *, repeats: bool = True, **payload: Any
+    ) -> None:
+        """Post to the response URL that is the id of a whispered message.
+
+        Raises MessageGone for an ephemeral post, which nobody can change.
+        """
+        if not ref.id.startswith(("https://", "http://")):
+            raise MessageGone("an ephemeral message cannot be changed")
+        calls = self._ready_calls()
+        await calls.post(ref.id, guard=guard, repeats=repeats, name="response_url", json=payload)
+
+    async def _read_back(self, place: Place, mark: str) -> MessageRef | None:
+        try:
+            return await self.find(place, mark)
+        except PlatformError:
+            return None
+
+    async def _ask(self, method: str, args: Mapping[str, Any], **how: Any) -> Mapping[str, Any]:
+        return await self._ready_calls().call(method, args, **how)
+
+    def _ready_calls(self) -> Calls:
+        if self._calls is None or not self.account:
+            raise PlatformUnavailable("Slack has not been reached yet", sent=False)
+        return self._calls
+
+
+def _shown(frame: Frame) -> dict[str, Any]:
+    """What shows a frame. `text` is for notifications alone; with blocks beside it, Slack shows
+    those, and no "(edited)".
+    """
+    return {"text": summary(frame.content), "blocks": blocks(frame)}
+
+
+def _mode(config: SlackConfig) -> str:
+    """How events come in. Raises ConfigError where the mode's secret is missing."""
+    mode = config.mode
+    if mode == "auto":
+        mode = "socket" if config.app_token else "http"
+    if mode == "socket" and not config.app_token:
+        raise ConfigError("slack.app_token: Socket Mode needs a token that begins with xapp-")
+    if mode == "http" and not config.signing_secret:
+        raise ConfigError("slack.signing_secret: events over HTTP cannot be trusted without it")
+    if mode not in ("socket", "http"):
+        raise ConfigError(f"slack.mode: expected socket, http or auto, not {mode}")
+    return mode

@@ -1,0 +1,198 @@
+"""From Slack's payload to a row on disk, then the acknowledgement; the same for both transports.
+
+Bolt verifies signatures, answers challenges and drops our own events. One global middleware takes
+everything else, so nothing is "unhandled", which Slack would count as a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from adapters.slack.calls import Calls
+from adapters.slack.normalise import (
+    Me,
+    Setting,
+    author,
+    delivery_of,
+    joined_thread,
+    mentions_me,
+    normalise,
+    raw_of,
+)
+from adapters.slack.readable import readable
+from bot.clock import Clock
+from bot.errors import PlatformError, StorageError
+from bot.ports import Intake, Sink
+from bot.types import Place, Sender
+
+if TYPE_CHECKING:
+    from slack_bolt.app.async_app import AsyncApp
+    from slack_sdk.web.async_client import AsyncWebClient
+
+Party = Callable[[Place], Awaitable[Collection[str]]]
+"""Who the desk is in exchange with in a thread; empty when it is not, or was told to be quiet."""
+
+LOOKUP_SECONDS = 1.0
+"""What may be spent before the acknowledgement on a name or a thread: Slack waits 3 s in all."""
+NAME_SECONDS = 3600.0
+UNKNOWN_SECONDS = 60.0
+NAMES = 5_000
+THREADS = 200
+THREAD_MESSAGES = 30
+THREAD_CHARACTERS = 3_000
+
+log = logging.getLogger("frontdesk.slack")
+
+
+async def nobody(place: Place) -> Collection[str]:
+    """No thread is engaged: every question needs a mention."""
+    return ()
+
+
+class Events:
+    """Takes payloads in. `sink` is None while nobody stores: then nothing is acknowledged."""
+
+    def __init__(
+        self, me: Me, calls: Calls, clock: Clock, *, party: Party, words: Collection[str]
+    ) -> None:
+        self.sink: Sink | None = None
+        self._me = me
+        self._calls = calls
+        self._clock = clock
+        self._party = party
+        self._words = frozenset(words)
+        self._people: dict[str, Sender] = {}
+        self._known_until: dict[str, float] = {}
+        self._threads: dict[str, str | None] = {}
+
+    async def take(self, body: Mapping[str, Any]) -> int:
+        """Store one payload; the HTTP status that tells Slack whether it is ours now."""
+        if self.sink is None:
+            return 503
+        intake = await self._intake(body)
+        if intake.message is None and intake.signal is None and not intake.error:
+            return 200
+        try:
+            await self.sink([intake])
+        except StorageError:
+            log.warning("not stored, Slack will send it again")
+            return 503
+        return 200
+
+    async def _intake(self, body: Mapping[str, Any]) -> Intake:
+        """The intake of a payload; of one that cannot be understood, a dead row."""
+        try:
+            return normalise(body, self._me, await self._setting(body))
+        except Exception as error:
+            log.exception("payload not understood")
+            found = f"{type(error).__name__}: {error}"
+            return Intake(raw=raw_of(body), delivery=delivery_of(body, self._me), error=found)
+
+    async def _setting(self, body: Mapping[str, Any]) -> Setting:
+        thread = joined_thread(body, self._me)
+        party = await self._party(thread) if thread else ()
+        quoted = None
+        if thread and not party and mentions_me(body, self._me):
+            quoted = await self._so_far(thread, body["event"]["ts"])
+        if not thread or party or mentions_me(body, self._me):
+            await self._meet(author(body))
+        return Setting(
+            now=self._clock.now(),
+            party=party,
+            people=self._people,
+            words=self._words,
+            quoted=quoted,
+        )
+
+    async def _meet(self, user: str) -> None:
+        """Learn a person's name and language, unless known or refused a moment ago."""
+        now = self._clock.monotonic()
+        if not user or self._known_until.get(user, now) > now:
+            return
+        if len(self._known_until) >= NAMES:
+            self._people.clear()
+            self._known_until.clear()
+        self._known_until[user] = now + UNKNOWN_SECONDS
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                asked = {"user": user, "include_locale": "true"}
+                answer = await self._calls.call("users.info", asked, final=False)
+        except (PlatformError, TimeoutError):
+            return
+        self._people[user] = _sender(answer["user"])
+        self._known_until[user] = now + NAME_SECONDS
+
+    async def _so_far(self, thread: Place, ts: str) -> str | None:
+        """What a thread said before we were called into it; fetched once."""
+        if thread.conversation in self._threads:
+            return self._threads[thread.conversation]
+        if len(self._threads) >= THREADS:
+            self._threads.clear()
+        asked = {
+            "channel": thread.channel,
+            "ts": thread.thread,
+            "latest": ts,
+            "limit": THREAD_MESSAGES,
+        }
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                answer = await self._calls.call("conversations.replies", asked, final=False)
+        except (PlatformError, TimeoutError):
+            return None
+        lines = [self._line(said) for said in answer["messages"] if said["ts"] != ts]
+        quoted = "\n".join(lines)[-THREAD_CHARACTERS:] or None
+        self._threads[thread.conversation] = quoted
+        return quoted
+
+    def _line(self, said: Mapping[str, Any]) -> str:
+        user = said.get("user") or said.get("bot_id") or "?"
+        known = self._people.get(user)
+        text = readable(said.get("text") or "", me=self._me.user, people=self._people)
+        return f"{(known.name if known else '') or user}: {text}"
+
+
+def _sender(user: Mapping[str, Any]) -> Sender:
+    profile = user.get("profile") or {}
+    name = profile.get("display_name") or user.get("real_name") or user.get("name") or ""
+    return Sender(user=user["id"], name=name, locale=user.get("locale"))
+
+
+def bolt_app(events: Events, me: Me, client: AsyncWebClient, signing_secret: str) -> AsyncApp:
+    """Bolt around `events`: it answers only when the payload is stored."""
+    from slack_bolt.app.async_app import AsyncApp
+    from slack_bolt.authorization import AuthorizeResult
+    from slack_bolt.response import BoltResponse
+
+    known = AuthorizeResult(
+        enterprise_id=None,
+        team_id=me.account,
+        bot_user_id=me.user,
+        bot_id=me.bot,
+        bot_token=client.token,
+    )
+
+    async def authorize(**_: Any) -> AuthorizeResult:
+        return known
+
+    async def take(body: dict[str, Any]) -> BoltResponse:
+        return BoltResponse(status=await events.take(body), body="")
+
+    # Bolt takes a level of "not set" for debugging, and pays for it on every event.
+    log.setLevel(log.level or logging.WARNING)
+    quiet = logging.getLogger("frontdesk.slack.bolt")
+    quiet.setLevel(logging.ERROR)
+    app = AsyncApp(
+        logger=quiet,
+        name="frontdesk",
+        client=client,
+        authorize=authorize,
+        signing_secret=signing_secret,
+        process_before_response=True,
+        attaching_conversation_kwargs_enabled=False,
+        attaching_function_token_enabled=False,
+    )
+    app.use(take)
+    return app

@@ -1,0 +1,308 @@
+"""One Slack event, command or press into intakes; pure.
+
+Every message of a channel arrives as `message` and, when it mentions us, once more as
+`app_mention` with another event id, in either order. So whether a message is directed at the desk
+is decided from its content, and both twins carry the same semantic key.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import field
+from typing import Any
+
+from adapters.slack.readable import mentioned, readable
+from bot.ports import Intake
+from bot.types import AnswerId, Attachment, IncomingMessage, Place, Sender, Signal, value
+
+Json = Mapping[str, Any]
+
+_SAID = (None, "file_share", "thread_broadcast")
+_QUIET = frozenset(("quiet", "be quiet", "安静", "别说话", "不要说话"))
+_STOP = re.compile(r"^stop:(\d+)$")
+_KINDS = {"image": "photo", "audio": "audio", "video": "video"}
+
+
+@value
+class Me:
+    """Who we are in the workspace: team id, user id and bot id, as auth.test tells them."""
+
+    account: str
+    user: str
+    bot: str = ""
+
+
+@value
+class Setting:
+    """What surrounds an event: the time (ms), who takes part in its thread, and who is who.
+
+    `party` are the users the desk is in exchange with there; empty: the thread is none of ours.
+    `quoted` is what the thread said before we were called in. `words` are commands that may be
+    said without a slash.
+    """
+
+    now: int
+    party: Collection[str] = ()
+    people: Mapping[str, Sender] = field(default_factory=dict)
+    words: Collection[str] = ()
+    quoted: str | None = None
+    strangers: bool = False
+
+
+def position(ts: str) -> int:
+    """A Slack timestamp as nanoseconds, comparable with a wall time in ms times a million."""
+    seconds, _, micros = ts.partition(".")
+    return int(seconds) * 1_000_000_000 + int(micros.ljust(6, "0")[:6] or 0) * 1000
+
+
+def semantic_key(me: Me, channel: str, ts: str) -> str:
+    """The dedupe key of what was said: the same for both twins and every redelivery."""
+    return f"slack:{me.account}:{channel}:{ts}"
+
+
+def thread_place(me: Me, channel: str, thread: str) -> Place:
+    """A thread; in a direct message it is private, and still the unit of order."""
+    return Place(
+        platform="slack",
+        account=me.account,
+        channel=channel,
+        thread=thread,
+        private=channel.startswith("D"),
+    )
+
+
+def whisper_place(me: Me, channel: str, user: str) -> Place:
+    """What only one person sees in a channel: answers to slash commands."""
+    return Place(
+        platform="slack", account=me.account, channel=channel, thread="@" + user, private=True
+    )
+
+
+def whispered_to(place: Place) -> str | None:
+    """The user who alone sees what is said there, if it is such a place."""
+    return place.thread[1:] if place.thread and place.thread.startswith("@") else None
+
+
+def joined_thread(body: Json, me: Me) -> Place | None:
+    """The channel thread that this event is a reply in; whose party then matters."""
+    event = body.get("event") or {}
+    if event.get("type") not in ("message", "app_mention") or event.get("subtype") not in _SAID:
+        return None
+    thread, channel = event.get("thread_ts"), event.get("channel", "")
+    if not thread or thread == event.get("ts") or channel.startswith("D"):
+        return None
+    return thread_place(me, channel, thread)
+
+
+def mentions_me(body: Json, me: Me) -> bool:
+    """Whether the event's text calls us by name."""
+    return me.user in mentioned((body.get("event") or {}).get("text") or "")
+
+
+def author(body: Json) -> str:
+    """The user who caused the event; empty when it is none or a bot's."""
+    event = body.get("event")
+    if event is None:
+        return body.get("user_id") or (body.get("user") or {}).get("id") or ""
+    return "" if event.get("bot_id") else event.get("user") or ""
+
+
+def normalise(body: Json, me: Me, setting: Setting) -> Intake:
+    """The intake of one payload. Raises KeyError, TypeError or ValueError for a broken one."""
+    raw = raw_of(body)
+    delivery = delivery_of(body, me)
+    if body.get("type") == "event_callback":
+        said, signal = _event(body, me, setting, delivery)
+    elif body.get("type") == "block_actions":
+        said, signal = _press(body, me, setting, delivery)
+    elif "command" in body:
+        said, signal = _command(body, me, setting, delivery), None
+    else:
+        said, signal = None, None
+    return Intake(raw=raw, delivery=delivery, message=said, signal=signal)
+
+
+def delivery_of(body: Json, me: Me) -> str:
+    """The transport's dedupe key: the event id, or the trigger id of a command or press."""
+    named = body.get("event_id") or body.get("trigger_id") or ""
+    return f"slack:{me.account}:{named}"
+
+
+def raw_of(body: Json) -> str:
+    """The payload as text, without Slack's old verification token, which is a secret."""
+    kept = {key: item for key, item in body.items() if key != "token"}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+Outcome = tuple[IncomingMessage | None, Signal | None]
+_NOTHING: Outcome = (None, None)
+
+
+def _event(body: Json, me: Me, setting: Setting, delivery: str) -> Outcome:
+    """An Events API event."""
+    event = body["event"]
+    match event.get("type"), event.get("subtype"):
+        case "agent_session_stopped", _:
+            place = thread_place(me, event["channel"], event["thread_ts"])
+            at = position(event.get("event_ts") or event["thread_ts"])
+            return None, Signal(kind="stop", conversation=place.conversation, position=at)
+        case "message", "message_changed":
+            return None, _changed(event, me, setting)
+        case "message", "message_deleted":
+            return None, _deleted(event, me)
+        case "message" | "app_mention", subtype if subtype in _SAID:
+            return _said(body, me, setting, delivery), None
+        case _:
+            return _NOTHING
+
+
+def _said(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMessage | None:
+    """Something a person said, or None when it does not concern us."""
+    event = body["event"]
+    user = author(body)
+    if not user or user in (me.user, "USLACKBOT"):
+        return None
+    if not setting.strangers and _stranger(event, me):
+        return None
+    text, named = event.get("text") or "", mentioned(event.get("text") or "")
+    place = thread_place(me, event["channel"], event.get("thread_ts") or event["ts"])
+    called = me.user in named or event["type"] == "app_mention"
+    directed = place.private or called or (user in setting.party and not named)
+    if not directed and not setting.party:
+        return None
+    shown = readable(text, me=me.user, people=setting.people)
+    words = _words(shown, setting, addressed=called or place.private)
+    at = position(event["ts"])
+    return IncomingMessage(
+        key=semantic_key(me, event["channel"], event["ts"]),
+        delivery=delivery,
+        place=place,
+        sender=setting.people.get(user) or Sender(user=user),
+        text=words,
+        said_at=at // 1_000_000,
+        position=at,
+        directed=directed,
+        alone=words.startswith("/"),
+        quoted=setting.quoted if called else None,
+        attachments=tuple(_attachment(file) for file in event.get("files") or ()),
+    )
+
+
+def _stranger(event: Json, me: Me) -> bool:
+    """Whether the author belongs to another workspace (Slack Connect)."""
+    team = event.get("user_team") or event.get("source_team") or event.get("team")
+    return bool(team) and team != me.account
+
+
+def _words(text: str, setting: Setting, *, addressed: bool) -> str:
+    """The text, with a bare command word given its slash: slash commands do not work in threads.
+
+    Only a whole message is taken for a command, so "help me with my order" stays a question.
+    """
+    if not addressed:
+        return text
+    bare = text.strip(" .!。！").lower()
+    if bare in _QUIET:
+        return "/quiet"
+    return "/" + bare if bare in setting.words else text
+
+
+def _attachment(file: Json) -> Attachment:
+    """A file that came with a message; fetched later by its id."""
+    mime = file.get("mimetype") or ""
+    kind: Any = _KINDS.get(mime.partition("/")[0], "document")
+    if file.get("subtype") == "slack_audio":
+        kind = "voice"
+    return Attachment(
+        kind=kind, id=file["id"], name=file.get("name") or "", mime=mime, size=file.get("size")
+    )
+
+
+def _changed(event: Json, me: Me, setting: Setting) -> Signal | None:
+    """An edit of a person's words. An unfurled link changes a message too, but not its text."""
+    after, before = event["message"], event.get("previous_message") or {}
+    if after.get("bot_id") or after.get("user") in (None, me.user):
+        return None
+    ts, channel = after["ts"], event["channel"]
+    conversation = thread_place(me, channel, after.get("thread_ts") or ts).conversation
+    key = semantic_key(me, channel, ts)
+    if after.get("subtype") == "tombstone":  # a thread's first message, deleted under its replies
+        return Signal(kind="delete", conversation=conversation, key=key)
+    if after.get("text") == before.get("text"):
+        return None
+    text = readable(after.get("text") or "", me=me.user, people=setting.people)
+    return Signal(kind="edit", conversation=conversation, key=key, text=text)
+
+
+def _deleted(event: Json, me: Me) -> Signal | None:
+    """A person took back what they said."""
+    before, ts, channel = event.get("previous_message") or {}, event["deleted_ts"], event["channel"]
+    if before.get("bot_id") or before.get("user") == me.user:
+        return None
+    place = thread_place(me, channel, before.get("thread_ts") or ts)
+    key = semantic_key(me, channel, ts)
+    return Signal(kind="delete", conversation=place.conversation, key=key)
+
+
+def _command(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMessage | None:
+    """A slash command. `/ask` is a question asked in private; `/frontdesk WORD` says any word.
+
+    The answer goes where `reply_to`, the response URL, leads: 30 minutes, five uses.
+    """
+    if not setting.strangers and body.get("team_id") not in (None, "", me.account):
+        return None
+    word = body["command"].removeprefix("/").lower()
+    said = readable(body.get("text") or "", me=me.user, people=setting.people)
+    if word == "ask":
+        text = said.lstrip("/ ")
+    elif word == "frontdesk":
+        text = "/" + (said.lstrip("/ ") or "help")
+    else:
+        text = f"/{word} {said}".rstrip()
+    user = body["user_id"]
+    known = setting.people.get(user) or Sender(user=user, name=body.get("user_name") or "")
+    return IncomingMessage(
+        key=delivery,
+        delivery=delivery,
+        place=whisper_place(me, body["channel_id"], user),
+        sender=known,
+        text=text,
+        said_at=setting.now,
+        position=setting.now * 1_000_000,
+        alone=True,
+        reply_to=body.get("response_url"),
+    )
+
+
+def _press(body: Json, me: Me, setting: Setting, delivery: str) -> Outcome:
+    """A button: Stop is a signal; any other action `word:argument` is said as a command."""
+    action, user, box = body["actions"][0], body["user"]["id"], body.get("container") or {}
+    pressed = action.get("value") or ""
+    if not setting.strangers and (body["user"].get("team_id") or me.account) != me.account:
+        return _NOTHING
+    message = body.get("message") or {}
+    channel = box.get("channel_id") or (body.get("channel") or {}).get("id")
+    ts = box.get("message_ts") or message.get("ts")
+    if not pressed or not channel or not ts:
+        return _NOTHING
+    place = thread_place(me, channel, box.get("thread_ts") or message.get("thread_ts") or ts)
+    if box.get("is_ephemeral"):
+        place = whisper_place(me, channel, user)
+    if stop := _STOP.match(pressed):
+        answer = AnswerId(int(stop.group(1)))
+        return None, Signal(kind="stop", conversation=place.conversation, answer=answer)
+    name = body["user"].get("username") or body["user"].get("name") or ""
+    said = IncomingMessage(
+        key=delivery,
+        delivery=delivery,
+        place=place,
+        sender=setting.people.get(user) or Sender(user=user, name=name),
+        text="/" + pressed.removeprefix("/").replace(":", " "),
+        said_at=setting.now,
+        position=setting.now * 1_000_000,
+        alone=True,
+        reply_to=body.get("response_url") if box.get("is_ephemeral") else None,
+    )
+    return said, None
