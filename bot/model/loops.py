@@ -1,0 +1,40 @@
+"""Notices a model that says the same for ever. Pure."""
+
+from __future__ import annotations
+
+WINDOW = 2_000
+"""Characters of the tail that are looked at."""
+STEP = 512
+"""New characters between two looks, so that the guard costs next to nothing per chunk."""
+PERIOD_MAX = 200
+REPEATS = 8
+"""More repetitions of one unit than this are a loop…"""
+SPAN = 480
+"""…when they cover this many characters: a ruler of dashes or a table's edge is none."""
+
+
+class LoopGuard:
+    """Fed with the visible text; tells once the tail only repeats itself."""
+
+    def __init__(self) -> None:
+        self._tail = ""
+        self._fresh = 0
+
+    def feed(self, text: str) -> bool:
+        """True when the text has run into a loop."""
+        self._tail += text
+        self._fresh += len(text)
+        if self._fresh < STEP:
+            return False
+        self._fresh = 0
+        self._tail = self._tail[-WINDOW:]
+        return period(self._tail) is not None
+
+
+def period(tail: str) -> int | None:
+    """The length of the unit that `tail` ends in, again and again; None when it does not."""
+    for length in range(1, PERIOD_MAX + 1):
+        span = max((REPEATS + 1) * length, SPAN)
+        if span <= len(tail) and tail[-span:-length] == tail[length - span :]:
+            return length
+    return None
