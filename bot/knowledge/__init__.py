@@ -1,0 +1,1 @@
+"""What the team knows: imported, indexed, found, and held against a measured confidence."""

@@ -1,0 +1,109 @@
+"""How sure a finding is, as two numbers: is the question covered at all, is the first entry right.
+
+One number cannot do both jobs: similarity tells far questions well and near ones badly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from bot.knowledge.rank import Asked, Ranked
+from bot.knowledge.terms import LIGHT
+from bot.types import value
+
+FEATURES = (
+    "score",
+    "gap",
+    "coverage",
+    "row_coverage",
+    "likeness",
+    "unknown",
+    "length",
+    "covered",
+)
+
+
+@value
+class Signs:
+    """What the confidence is judged by; every one between 0 and 1, in the order of FEATURES."""
+
+    vector: tuple[float, ...]
+
+
+def signs(asked: Asked, ranked: Sequence[Ranked]) -> Signs:
+    """Read the signs off a ranking; all zero but the question's own when nothing was found."""
+    heavy = sum(1 for term in asked.weights if term not in LIGHT)
+    length = min(1.0, heavy / 10)
+    if not ranked:
+        return Signs(vector=(0.0, 0.0, 0.0, 0.0, 0.0, asked.unknown, length, 0.0))
+    top = ranked[0]
+    second = max((one.score for one in ranked[1:] if one.entry != top.entry), default=0.0)
+    row = set(top.best.candidate.terms.split(" "))
+    covered = sum(1 for term in asked.weights if term not in LIGHT and term in row)
+    return Signs(
+        vector=(
+            top.score,
+            max(0.0, top.score - second),
+            top.best.coverage,
+            top.best.row_coverage,
+            top.best.likeness,
+            asked.unknown,
+            length,
+            min(1.0, covered / 5),
+        )
+    )
+
+
+class Logistic(msgspec.Struct, frozen=True):
+    """A weighted sum of signs through the logistic curve."""
+
+    bias: float
+    weights: tuple[float, ...]
+
+    def __call__(self, vector: Sequence[float]) -> float:
+        """The probability, 0 to 1."""
+        total = self.bias + sum(w * x for w, x in zip(self.weights, vector, strict=True))
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """Weights and thresholds of one knowledge base, or the shipped ones.
+
+    `direct_from` above 1 means: no threshold is precise enough, never answer directly.
+    """
+
+    scope: Logistic
+    top: Logistic
+    scope_from: float
+    direct_from: float
+    gap_from: float = 0.05
+    pairs: int = 0
+
+
+DEFAULT = Calibration(
+    scope=Logistic(bias=-5.0, weights=(6.0, 0.0, 5.0, 0.0, 0.0, -1.0, 0.0, 1.5)),
+    top=Logistic(bias=-6.0, weights=(6.0, 6.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0)),
+    scope_from=0.5,
+    direct_from=0.8,
+)
+"""Used until a base has enough pairs of its own."""
+
+
+def decode(stored: str) -> Calibration:
+    """A stored calibration, or the shipped one where there is none or it is of another make."""
+    if not stored:
+        return DEFAULT
+    try:
+        found = msgspec.json.decode(stored, type=Calibration)
+    except msgspec.DecodeError:
+        return DEFAULT
+    fits = len(found.scope.weights) == len(found.top.weights) == len(FEATURES)
+    return found if fits else DEFAULT
+
+
+def encode(calibration: Calibration) -> str:
+    """As it is stored."""
+    return msgspec.json.encode(calibration).decode()

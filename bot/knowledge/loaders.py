@@ -1,0 +1,264 @@
+"""Files to entries: Markdown, plain text, and FAQs as CSV or JSONL.
+
+A loader reads bytes and answers with drafts, or raises KnowledgeError that names file, place and
+cause; it never returns half a file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+import charset_normalizer
+import msgspec
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from bot.errors import KnowledgeError
+from bot.knowledge import drafts
+from bot.knowledge.chunk import Block, Section, Table, paragraphs
+from bot.knowledge.port import EntryDraft
+from bot.knowledge.terms import TERMS_VERSION, fold, terms
+
+PARSER = f"1.{TERMS_VERSION}"
+"""Stored with each file; another number means it is read anew though its bytes are the same."""
+FIELD_MAX = 20_000
+"""Characters of one FAQ cell: beyond this it is a document in the wrong column."""
+
+_COLUMNS = {
+    "question": ("question", "questions", "q", "title", "问题", "問題", "标题", "提问"),
+    "answer": ("answer", "answers", "a", "reply", "答案", "回答", "答复"),
+    "alias": ("alias", "aliases", "similar", "variants", "相似问", "相似问题", "同义问", "别名"),
+    "url": ("url", "link", "source", "链接", "来源"),
+    "locale": ("locale", "lang", "language", "语言"),
+    "id": ("id", "编号"),
+}
+_NAMES = {name: column for column, names in _COLUMNS.items() for name in names}
+_LOCALE_IN_NAME = re.compile(r"[._-](zh|en)(?:[-_](?:cn|tw|hk|us|gb))?$", re.IGNORECASE)
+_ALIAS_BREAK = re.compile(r"[|｜\n]")
+_ENCODINGS = ["gb18030", "big5", "utf_16", "cp1252"]
+
+
+def load(uri: str, content: bytes) -> list[EntryDraft]:
+    """The entries of a file, by the ending of its name. `uri` names it in every uid."""
+    loader = LOADERS.get(PurePosixPath(uri).suffix.lower())
+    if loader is None:
+        known = " ".join(sorted(LOADERS))
+        raise KnowledgeError(f"{uri}: this kind of file is not read; known are {known}")
+    found = loader(uri, decode(uri, content))
+    if not found:
+        raise KnowledgeError(f"{uri}: the file holds no text")
+    return _distinct(found)
+
+
+def decode(uri: str, content: bytes) -> str:
+    """Bytes to text: UTF-8, UTF-16 with a mark, else what the bytes look like (GB18030, Big5)."""
+    try:
+        text = content.decode(
+            "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        )
+    except UnicodeDecodeError:
+        guess = charset_normalizer.from_bytes(content, cp_isolation=_ENCODINGS).best()
+        if guess is None:
+            raise KnowledgeError(
+                f"{uri}: neither UTF-8 nor GB18030; save it as UTF-8 and import it again"
+            ) from None
+        text = str(guess)
+    if "\x00" in text:
+        raise KnowledgeError(f"{uri}: this is a binary file, not text")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def locale_of(uri: str) -> str:
+    """The language a file's name tells (`faq.zh.csv`), or empty."""
+    found = _LOCALE_IN_NAME.search(PurePosixPath(uri).stem)
+    return found[1].lower() if found else ""
+
+
+# --- FAQs --------------------------------------------------------------------------------------
+
+
+def csv_faq(uri: str, text: str) -> list[EntryDraft]:
+    """One FAQ a line under a header; aliases parted by | or line breaks."""
+    lines = csv.reader(io.StringIO(text), delimiter=_delimiter(text), strict=True)
+    try:
+        header = next(lines, [])
+        columns = _columns(uri, header)
+        made = (_csv_row(uri, lines.line_num, columns, row) for row in lines)
+        return [draft for draft in made if draft is not None]
+    except csv.Error as error:
+        raise KnowledgeError(f"{uri}, line {lines.line_num}: {error}") from error
+
+
+def _delimiter(text: str) -> str:
+    head = text.partition("\n")[0]
+    return max(",\t;", key=head.count)
+
+
+def _columns(uri: str, header: Sequence[str]) -> list[str]:
+    """What each column holds; empty for one that is not ours."""
+    columns = [_NAMES.get(fold(name).strip().rstrip("0123456789 "), "") for name in header]
+    for needed in ("question", "answer"):
+        if columns.count(needed) != 1:
+            many = "more than one column is" if needed in columns else "no column is"
+            raise KnowledgeError(
+                f"{uri}, line 1: {many} the {needed}; name one of them "
+                f"{' or '.join(_COLUMNS[needed][:2])} or {_COLUMNS[needed][-1]}"
+            )
+    for once in ("url", "locale", "id"):
+        if columns.count(once) > 1:
+            raise KnowledgeError(f"{uri}, line 1: more than one column is the {once}")
+    return columns
+
+
+def _csv_row(uri: str, line: int, columns: Sequence[str], row: Sequence[str]) -> EntryDraft | None:
+    if not any(cell.strip() for cell in row):
+        return None
+    if len(row) > len(columns):
+        raise KnowledgeError(
+            f"{uri}, line {line}: {len(row)} cells under {len(columns)} headings; "
+            "put quotes around a cell with a comma in it"
+        )
+    fields: dict[str, list[str]] = {}
+    for column, cell in zip(columns, row, strict=False):
+        if column and cell.strip():
+            fields.setdefault(column, []).append(cell.strip())
+    return _faq(uri, line, fields)
+
+
+def jsonl_faq(uri: str, text: str) -> list[EntryDraft]:
+    """One JSON object a line; a given id is kept, aliases may be a list."""
+    return [
+        _faq(uri, number, _json_fields(uri, number, line))
+        for number, line in enumerate(text.split("\n"), 1)
+        if line.strip()
+    ]
+
+
+def _json_fields(uri: str, number: int, line: str) -> dict[str, list[str]]:
+    try:
+        row = msgspec.json.decode(line, type=dict[str, str | int | float | list[str] | None])
+    except msgspec.DecodeError as error:
+        raise KnowledgeError(f"{uri}, line {number}: {error}") from error
+    fields: dict[str, list[str]] = {}
+    for name, cell in row.items():
+        column = _NAMES.get(fold(name).strip(), "")
+        cells = cell if isinstance(cell, list) else [] if cell is None else [str(cell)]
+        if column in fields:
+            raise KnowledgeError(f"{uri}, line {number}: the {column} is given twice")
+        if column and any(part.strip() for part in cells):
+            fields[column] = [part.strip() for part in cells if part.strip()]
+    return fields
+
+
+def _faq(uri: str, line: int, fields: dict[str, list[str]]) -> EntryDraft:
+    for needed in ("question", "answer"):
+        cell = "\n".join(fields.get(needed, ()))
+        if not terms(cell):
+            raise KnowledgeError(f"{uri}, line {line}: the {needed} is empty")
+        if len(cell) > FIELD_MAX:
+            raise KnowledgeError(f"{uri}, line {line}: the {needed} is over {FIELD_MAX} characters")
+    aliases = [part for cell in fields.get("alias", ()) for part in _ALIAS_BREAK.split(cell)]
+    return drafts.faq(
+        source=uri,
+        question="\n".join(fields["question"]),
+        answer="\n".join(fields["answer"]),
+        aliases=[part.strip() for part in aliases if part.strip()],
+        uid="".join(fields.get("id", ())),
+        url="".join(fields.get("url", ())),
+        locale="".join(fields.get("locale", ())).lower()[:2] or locale_of(uri),
+    )
+
+
+# --- documents ---------------------------------------------------------------------------------
+
+
+def plain(uri: str, text: str) -> list[EntryDraft]:
+    """Plain text is one section under the file's name."""
+    part = Section(path=(PurePosixPath(uri).stem,), blocks=paragraphs(text))
+    made = drafts.section(uri, part, uid=uri, locale=locale_of(uri))
+    return [made] if made else []
+
+
+_NO_WORD = re.compile(r"\W+")
+_FRONT = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
+_MARKDOWN = MarkdownIt("commonmark").enable("table")
+
+
+def markdown(uri: str, text: str) -> list[EntryDraft]:
+    """One entry per heading. Front matter may give title, url and locale."""
+    facts: dict[str, str] = {}
+    if front := _FRONT.match(text):
+        pairs = (line.partition(":") for line in front[1].split("\n"))
+        facts = {fold(key).strip(): rest.strip().strip("\"'") for key, _, rest in pairs}
+        text = "\n" * front[0].count("\n") + text[front.end() :]
+    locale = facts.get("locale", facts.get("lang", ""))[:2] or locale_of(uri)
+    title = facts.get("title", "")
+    made = (
+        drafts.section(
+            uri, part, uid=_section_uid(uri, part), url=facts.get("url", ""), locale=locale
+        )
+        for part in _markdown_sections(text, title or PurePosixPath(uri).stem)
+    )
+    return [draft for draft in made if draft is not None]
+
+
+def _section_uid(uri: str, part: Section) -> str:
+    return f"{uri}#{'/'.join(_NO_WORD.sub('-', fold(name)).strip('-') for name in part.path)}"
+
+
+def _markdown_sections(text: str, title: str) -> Iterator[Section]:
+    """Sections in order. The title stands above those without a first-level heading."""
+    lines = text.split("\n")
+    path: list[tuple[int, str]] = [(0, title)]
+    blocks: list[Block] = []
+    tokens = _MARKDOWN.parse(text)
+    for place, token in enumerate(tokens):
+        if token.level or token.map is None:
+            continue
+        if token.type == "heading_open":
+            yield _closed(path, blocks)
+            level = int(token.tag[1])
+            path = [above for above in path if above[0] < level and (above[0] or level > 1)]
+            path.append((level, tokens[place + 1].content))
+            blocks = []
+        elif token.type != "html_block":
+            blocks.append(_block(token, lines))
+    yield _closed(path, blocks)
+
+
+def _closed(path: Sequence[tuple[int, str]], blocks: Sequence[Block]) -> Section:
+    return Section(path=tuple(name for _, name in path), blocks=tuple(blocks))
+
+
+def _block(token: Token, lines: Sequence[str]) -> Block:
+    first, last = token.map or (0, 0)
+    source = [line for line in lines[first:last] if line.strip()]
+    if token.type == "table_open" and len(source) > 2:
+        return Table(header="\n".join(source[:2]), rows=tuple(source[2:]))
+    return "\n".join(source)
+
+
+def _distinct(found: Sequence[EntryDraft]) -> list[EntryDraft]:
+    """The same entries, later ones of the same uid numbered."""
+    seen: dict[str, int] = {}
+    renamed = []
+    for draft in found:
+        seen[draft.uid] = count = seen.get(draft.uid, 0) + 1
+        renamed.append(draft if count == 1 else replace(draft, uid=f"{draft.uid}-{count}"))
+    return renamed
+
+
+Loader = Callable[[str, str], list[EntryDraft]]
+LOADERS: dict[str, Loader] = {
+    ".md": markdown,
+    ".markdown": markdown,
+    ".txt": plain,
+    ".csv": csv_faq,
+    ".tsv": csv_faq,
+    ".jsonl": jsonl_faq,
+}

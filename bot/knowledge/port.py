@@ -1,0 +1,202 @@
+"""What knowledge asks of its store, and the values that pass between the two.
+
+Nobody but the knowledge base speaks to the store; the engine sees `ports.Knowledge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol
+
+from bot.types import Passage, value
+
+
+@value
+class TextDraft:
+    """One indexed text of an entry to be. `norm` is terms.fingerprint, `terms` space-separated."""
+
+    role: Literal["question", "alias", "chunk"]
+    text: str
+    norm: str
+    terms: str
+
+
+@value
+class EntryDraft:
+    """An entry to be stored. `uid` names it for people; `hash` changes with any of its content."""
+
+    uid: str
+    source: str
+    kind: Literal["faq", "doc"]
+    title: str
+    hash: str
+    texts: tuple[TextDraft, ...]
+    answer: str | None = None
+    url: str = ""
+    locale: str = ""
+
+
+@value
+class StoredEntry:
+    """What is live, without its texts: enough to compare with drafts."""
+
+    id: int
+    uid: str
+    source: str
+    kind: Literal["faq", "doc"]
+    title: str
+    hash: str
+    answer: str | None = None
+    url: str = ""
+    locale: str = ""
+
+
+@value
+class SourceFile:
+    """A file that was imported. `parser` names loader and tokeniser with their versions.
+
+    `folder` is what it was imported with, empty for a file of its own.
+    """
+
+    uri: str
+    folder: str
+    sha256: str
+    parser: str
+
+
+@value
+class Revision:
+    """One entry changed: who, when (ms), what; hashes are empty where nothing was or is."""
+
+    uid: str
+    action: Literal["added", "changed", "removed"]
+    before: str = ""
+    after: str = ""
+    by: str = ""
+    at: int = 0
+    generation: int = 0
+
+
+@value
+class Switch:
+    """What becomes live in one transaction: staged entries come, `retired` entry ids go.
+
+    `sources` are noted as imported, `forgotten` ones are gone. `revisions` say what changed.
+    """
+
+    generation: int
+    at: int
+    by: str
+    note: str
+    retired: tuple[int, ...] = ()
+    sources: tuple[SourceFile, ...] = ()
+    forgotten: tuple[str, ...] = ()
+    revisions: tuple[Revision, ...] = ()
+    calibration: str | None = None
+
+
+@value
+class Generation:
+    """One state of the whole base that was live once. Times in ms."""
+
+    id: int
+    at: int
+    by: str
+    note: str
+    live: bool
+
+
+@value
+class Candidate:
+    """An indexed text that shares terms with a question, with the entry it belongs to."""
+
+    id: int
+    entry: int
+    kind: Literal["faq", "doc"]
+    role: Literal["question", "alias", "chunk"]
+    ord: int
+    text: str
+    terms: str
+    norm: str
+    locale: str
+
+
+Choose = Callable[[Mapping[str, int], int], Sequence[str]]
+"""From document frequencies and the row count: which terms to send to the index."""
+
+
+@value
+class Hits:
+    """All that one search read, from one snapshot.
+
+    `rows` counts live texts per index: "faq" holds questions and aliases, "doc" chunks and answers.
+    """
+
+    generation: int
+    rows: dict[str, int]
+    frequencies: dict[str, int]
+    exact: tuple[Candidate, ...]
+    found: tuple[Candidate, ...]
+    calibration: str
+
+
+class Passages(Protocol):
+    """The store of the knowledge base. One writer at a time stages and switches."""
+
+    async def find(
+        self, terms: Sequence[str], norm: str, choose: Choose, *, limit: Mapping[str, int]
+    ) -> Hits:
+        """Candidates for a question: exact ones by `norm`, `limit[index]` of each index."""
+        ...
+
+    async def fetch(self, candidates: Sequence[Candidate], *, around: int = 0) -> list[Passage]:
+        """The passages these texts belong to, same order; chunks with `around` neighbours."""
+        ...
+
+    async def next_generation(self) -> int:
+        """Clear what a dead import left staged; the number to stage under."""
+        ...
+
+    async def stage(self, generation: int, drafts: Sequence[EntryDraft]) -> None:
+        """Write entries that nobody sees until their generation is switched to."""
+        ...
+
+    async def switch(self, change: Switch) -> None:
+        """Make a generation live, at once or not at all."""
+        ...
+
+    async def purge(self, keep: int) -> None:
+        """Drop what belongs to none of the newest `keep` generations."""
+        ...
+
+    async def restage(self, target: int, generation: int) -> tuple[int, ...]:
+        """Stage what was live in `target` and is no more; the ids of what came since then."""
+        ...
+
+    async def sources_in(self, generation: int) -> list[SourceFile]:
+        """The files as they were in one generation."""
+        ...
+
+    async def calibrate(self, calibration: str) -> None:
+        """Keep these weights and thresholds (JSON) for every later search."""
+        ...
+
+    async def entries(self) -> list[StoredEntry]:
+        """All live entries, by source and uid."""
+        ...
+
+    async def texts(self, entry: int) -> list[TextDraft]:
+        """An entry's texts in order."""
+        ...
+
+    async def sources(self) -> list[SourceFile]:
+        """All files that are live."""
+        ...
+
+    async def generations(self) -> list[Generation]:
+        """Those that can be gone back to, newest first."""
+        ...
+
+    async def revisions(self, uid: str, limit: int) -> list[Revision]:
+        """What changed, newest first; of all entries when `uid` is empty."""
+        ...

@@ -1,0 +1,126 @@
+"""Text to search terms, one way for indexing and asking.
+
+CJK runs become single characters and pairs; other words their English Snowball stem; codes such
+as AB-1234 stay whole beside their parts. No dictionary: measured better than word segmentation on
+Chinese FAQs. Every term is letters and digits only, so SQLite's unicode61 keeps it in one piece.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from functools import lru_cache
+from itertools import pairwise
+
+import Stemmer
+
+TERMS_VERSION = 1
+"""Stored with the index; another number means the index is built anew."""
+
+_CJK = (
+    "\u3005\u3007\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7a3\uf900-\ufaff\U00020000-\U000323af"
+)
+"""Han with its extensions, kana and Hangul: scripts whose words no space parts."""
+_RUNS = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+(?:[-_./][^\W_{_CJK}]+)*")
+_CJK_ANY = re.compile(rf"[{_CJK}]")
+_PARTS = re.compile(r"[\d]+|[^\W\d_]+")
+_MARKS = re.compile(r"[\u0300-\u036f]")
+_POSSESSIVE = re.compile(r"'s\b")
+_TERM_MAX = 40
+_STEMMER = Stemmer.Stemmer("english", 0)
+
+_LIGHT_EN = """a about all also am an and any anyone are as at be because been but by can cannot
+cant could did didnt do does doesnt dont for from get give go going good had has hasnt have havent
+he hello help her here hers hey hi his how i id if ill im in into is isnt it its ive just kindly
+know let like long lot made make many may me more much my need no not now of off ok okay on one
+only or our ours out over please possible put say see she should so some something take tell than
+thank thanks that the their them then there these they thing this those to too try two up us use
+very want was we well were what whats when where wheres which who why will with wont would you
+your youre yours"""
+_LIGHT_ZH = """的 了 吗 呢 吧 啊 呀 我 你 您 他 她 它 们 我们 你们 是 在 有 和 与 及 就 都 也 还
+不 没 没有 要 会 能 可 以 可以 能不 不能 可不 怎 么 怎么 怎样 样 如 何 如何 什 什么 为什 为 多 少
+多少 几 哪 哪里 哪些 里 些 这 那 这个 那个 个 请 问 请问 想 一 下 一下 么样 么办 办 到 得 地 着
+过 给 把 被 让 从 对 好 很 太 最 用 说 上 来 去 又 再 帮 帮我 是否 否 或 但 时 候
+时候 么时 一个 有没 不会 不是 我的 你的 我想 的吗 了吗 是什 我要"""
+
+
+@lru_cache(maxsize=65536)
+def _stem(word: str) -> str:
+    if not (word.isascii() and word.isalpha()):
+        return word
+    stem: str = _STEMMER.stemWord(word)
+    return stem
+
+
+LIGHT = frozenset(_stem(word) for word in _LIGHT_EN.split()) | frozenset(_LIGHT_ZH.split())
+"""Terms that say how something is asked rather than what; in a small base their rarity lies."""
+
+
+def fold(text: str) -> str:
+    """One form for what reads the same: widths, cases, accents and apostrophes folded."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    if folded.isascii():
+        return _POSSESSIVE.sub("", folded).replace("'", "")
+    bare = _MARKS.sub("", unicodedata.normalize("NFD", folded))
+    bare = unicodedata.normalize("NFC", bare).replace("\u2019", "'")
+    return _POSSESSIVE.sub("", bare).replace("'", "")
+
+
+def terms(text: str) -> list[str]:
+    """The search terms of a text, in order, repeats kept. Empty for text without any letter."""
+    found: list[str] = []
+    for run in _RUNS.findall(fold(text)):
+        if _CJK_ANY.match(run):
+            found.extend(run)
+            found.extend(map("".join, pairwise(run)))
+        else:
+            found.extend(_word_terms(run))
+    return found
+
+
+@lru_cache(maxsize=65536)
+def _word_terms(run: str) -> tuple[str, ...]:
+    parts = _PARTS.findall(run)
+    if len(parts) == 1:
+        return (_stem(run[:_TERM_MAX]),)
+    whole = "".join(parts)
+    split = tuple(_stem(part[:_TERM_MAX]) for part in parts)
+    return (whole, *split) if len(whole) <= _TERM_MAX else split
+
+
+def normal(text: str) -> str:
+    """The text with case, width, accents, punctuation and spacing folded away."""
+    return " ".join(_RUNS.findall(fold(text)))
+
+
+def fingerprint(text: str) -> str:
+    """Equal for questions that read the same; 32 hex digits, empty for text without letters."""
+    plain = normal(text)
+    return hashlib.blake2b(plain.encode(), digest_size=16).hexdigest() if plain else ""
+
+
+def cjk_share(text: str) -> float:
+    """How much of the text's letters are Chinese, Japanese or Korean, 0 to 1.
+
+    A foreign word counts as much as two characters, since it says about as much.
+    """
+    cjk = words = 0
+    for run in _RUNS.findall(fold(text)):
+        if _CJK_ANY.match(run):
+            cjk += len(run)
+        else:
+            words += 2
+    return cjk / (cjk + words) if cjk else 0.0
+
+
+def language(text: str) -> str:
+    """The catalogue language a text is written in: "zh" or "en"."""
+    return "zh" if cjk_share(text) >= 0.4 else "en"
+
+
+def size(text: str) -> float:
+    """Length in the unit chunks are measured in: a CJK character is 1, another word 1.7."""
+    cjk = len(_CJK_ANY.findall(text))
+    return cjk + 1.7 * len(_CJK_ANY.sub(" ", text).split())
