@@ -6,7 +6,8 @@ by name.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import field
 from typing import Protocol, runtime_checkable
 
 from bot.clock import Clock
@@ -148,6 +149,85 @@ class HasMenu(Protocol):
     ) -> None:
         """Publish (word, {language: description}); admins see the admin words too."""
         ...
+
+
+@value
+class HttpReply:
+    """What a platform's HTTP request is answered with."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@value
+class HttpRoute:
+    """One literal path of a platform on the public listener.
+
+    `handler` gets the body, at most `body_max` bytes, and the headers, names in lower case.
+    """
+
+    method: str
+    path: str
+    handler: Callable[[bytes, Mapping[str, str]], Awaitable[HttpReply]]
+    body_max: int = 1 << 20
+
+
+@runtime_checkable
+class HasRoutes(Protocol):
+    """Takes events over HTTP. Called by bot/web.
+
+    A handler answers 200 only after the sink returned; what it raises becomes a 503 where it is
+    retryable and a 500 otherwise, so that the platform sends the event again.
+    """
+
+    def routes(self) -> Sequence[HttpRoute]:
+        """The same at every call; none where the settings ask for no HTTP."""
+        ...
+
+
+class Observer(Protocol):
+    """Is told what happens, to count it. Never raises, never waits; each event is told once."""
+
+    def taken(self, count: int, seconds: float) -> None:
+        """Intake: `count` platform events are on disk, `seconds` after they were handed over."""
+        ...
+
+    def leased(self, waited: float) -> None:
+        """The worker took a lease whose first message had waited this many seconds."""
+        ...
+
+    def settled(self, row: LedgerRow) -> None:
+        """An answer has its outcome."""
+        ...
+
+    def throttled(self) -> None:
+        """A platform said 429."""
+        ...
+
+    def retried(self) -> None:
+        """An attempt failed and the conversation rests for another."""
+        ...
+
+    def buried(self) -> None:
+        """A message was given up: a dead letter."""
+        ...
+
+
+class NullObserver:
+    """Counts nothing."""
+
+    def taken(self, count: int, seconds: float) -> None: ...
+
+    def leased(self, waited: float) -> None: ...
+
+    def settled(self, row: LedgerRow) -> None: ...
+
+    def throttled(self) -> None: ...
+
+    def retried(self) -> None: ...
+
+    def buried(self) -> None: ...
 
 
 class Inbox(Protocol):
@@ -304,12 +384,17 @@ __all__ = [
     "Embedder",
     "FindsPosts",
     "HasMenu",
+    "HasRoutes",
     "History",
+    "HttpReply",
+    "HttpRoute",
     "Inbox",
     "Intake",
     "Knowledge",
     "Ledger",
     "Model",
+    "NullObserver",
+    "Observer",
     "Passage",
     "People",
     "ShowsTyping",
