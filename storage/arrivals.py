@@ -129,15 +129,14 @@ async def _conversation(tx: Tx, place: Place) -> _Conversation:
 
 
 async def _add_signal(tx: Tx, signal: Signal, delivery: str | None, *, now: int) -> Stored:
-    """Store it for the running answer, unless it can be obeyed at once."""
+    """Obey it where the message waits, store it for the answer that may be running, or both."""
     rows = await tx.run("find_conversation", key=signal.conversation)
     if not rows:
         return Stored()  # nothing was ever said there, so nothing runs and nothing waits
     if signal.key is not None and signal.kind in ("edit", "delete"):
         dedupe = dedupe_key(signal.conversation, signal.key)
         waiting = await tx.run("open_message", dedupe=dedupe)
-        if waiting and not (waiting[0]["leased"] or waiting[0]["begun"] or waiting[0]["answer"]):
-            await _obey(tx, signal, waiting[0], now=now)
+        if waiting and await _obey(tx, signal, waiting[0], now=now):
             return Stored(new=True)
     added = await tx.run(
         "add_signal",
@@ -153,22 +152,25 @@ async def _add_signal(tx: Tx, signal: Signal, delivery: str | None, *, now: int)
     return Stored(new=bool(added), signalled=signal.conversation if added else None)
 
 
-async def _obey(tx: Tx, signal: Signal, row: Row, *, now: int) -> None:
-    """Nobody works on the message yet: change it where it waits."""
-    if signal.kind == "delete":
-        await tx.run(
-            "finish_message",
-            id=row["id"],
-            answer=None,
-            state=2,
-            outcome="superseded",
-            error="",
-            now=now,
-        )
-        return
-    message = read_message(string(row, "body"))
-    reworded = replace(message, text=_storable(signal.text or ""))
-    await tx.run("reword", id=row["id"], body=write_message(reworded))
+async def _obey(tx: Tx, signal: Signal, row: Row, *, now: int) -> bool:
+    """Change an open message where it stands; False when an answer must hear of it as well.
+
+    A leased message is reworded too: the answer that runs is begun again, with the new words.
+    """
+    if signal.kind == "edit":
+        if row["answer"] is None:
+            await _reword(tx, row, signal.text or "")
+        return row["answer"] is None and not row["leased"]
+    if row["leased"] or row["begun"] or row["answer"] is not None:
+        return False  # something of it is on screen, which only a lease may take away
+    finished = {"answer": None, "state": 2, "outcome": "superseded", "error": "", "now": now}
+    await tx.run("finish_message", id=row["id"], **finished)
+    return True
+
+
+async def _reword(tx: Tx, row: Row, text: str) -> None:
+    message = replace(read_message(string(row, "body")), text=_storable(text))
+    await tx.run("reword", id=row["id"], body=write_message(message))
 
 
 def _delivery(conversation: ConversationId, delivery: str | None) -> str | None:

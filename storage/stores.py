@@ -8,14 +8,16 @@ from storage.database import Database
 from storage.history import SqlHistory
 from storage.inbox import SqlInbox
 from storage.ledger import SqlLedger
+from storage.passages import PassageStore
 from storage.people import SqlPeople
+from storage.settings import SqlSettings
 from storage.sqlite import SqliteDatabase
 from storage.tickets import SqlTickets
 
 
 @value
 class Stores:
-    """The stores that share `database`; close that and all are closed."""
+    """The stores that share `database`."""
 
     database: Database
     inbox: SqlInbox
@@ -23,6 +25,12 @@ class Stores:
     history: SqlHistory
     tickets: SqlTickets
     ledger: SqlLedger
+    passages: PassageStore
+    settings: SqlSettings
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the file."""
+        await self.database.close()
 
 
 def stores(database: Database, clock: Clock) -> Stores:
@@ -34,6 +42,8 @@ def stores(database: Database, clock: Clock) -> Stores:
         history=SqlHistory(database),
         tickets=SqlTickets(database),
         ledger=SqlLedger(database),
+        passages=PassageStore(database),
+        settings=SqlSettings(database),
     )
 
 

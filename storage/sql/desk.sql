@@ -63,6 +63,16 @@ VALUES (:at, :answer, :platform, :account, :person, :route, :outcome, :total_ms,
         :tokens_estimated, :cost, :currency, :edits, :throttled, :attempts, :finish, :error,
         :confidence);
 
+-- find_setting: what was decided for this database
+SELECT value FROM setting WHERE key = :key;
+
+-- add_setting: the first value stays
+INSERT INTO setting (key, value) VALUES (:key, :value) ON CONFLICT DO NOTHING;
+
+-- put_setting: the last value stays
+INSERT INTO setting (key, value) VALUES (:key, :value)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+
 -- ledger_rows: a range of time, oldest first
 SELECT at, route, outcome, total_ms, first_text_ms, model, prompt_tokens, completion_tokens,
        cached_tokens, reasoning_tokens, tokens_estimated, cost, currency, edits, throttled,
