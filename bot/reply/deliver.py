@@ -1,0 +1,383 @@
+"""Carries a reply from its events to the screen and to its settlement.
+
+The reader of events never waits for the platform, and there is one call at a time per reply. The
+whole answer is durable before its last edit; from then on it can be finished from the inbox alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import replace
+
+from bot.errors import (
+    BotError,
+    LeaseLost,
+    NotWelcome,
+    PlatformBusy,
+    PlatformUnavailable,
+    ReplyRetracted,
+    StorageError,
+)
+from bot.i18n import say
+from bot.ports import Adapter, Clock, Inbox, ShowsTyping, TakesFiles
+from bot.reply.hold import Hold
+from bot.reply.live import shown_hash
+from bot.reply.record import Cost, Record, counted, labelled
+from bot.reply.screen import PATIENCE_SECONDS, PAUSE_SECONDS, TRIES, Screen
+from bot.text.markdown import Markdown
+from bot.text.split import split
+from bot.types import (
+    Anchor,
+    Begin,
+    Buttons,
+    Done,
+    DurableAnswer,
+    File,
+    Forward,
+    Frame,
+    Grounds,
+    Notice,
+    Progress,
+    Replace,
+    ReplyEvent,
+    Retract,
+    RichText,
+    Say,
+    Settlement,
+    Text,
+    Usage,
+)
+
+TYPING_FIRST = 1.0
+TYPING_EVERY = 4.0
+"""Telegram and Slack show "typing" for some five seconds."""
+NOTICE_FIRST = 1000
+"""Parts from here on are notices and files; the answer's own parts count from 0."""
+
+Price = Callable[[str, Usage], Cost]
+"""What this model's tokens cost."""
+
+
+def unpriced(model: str, usage: Usage) -> Cost:
+    """Nothing is known about prices."""
+    return Cost()
+
+
+class Deliverer:
+    """Delivers replies, any number at a time; holds nothing between them."""
+
+    def __init__(self, inbox: Inbox, clock: Clock, *, price: Price = unpriced) -> None:
+        self._inbox = inbox
+        self._clock = clock
+        self._price = price
+
+    async def deliver(
+        self, hold: Hold, adapter: Adapter, events: AsyncIterator[ReplyEvent]
+    ) -> Settlement | None:
+        """Show a reply as it comes; what to settle, or None when the question changed meanwhile.
+
+        Raises what the stream raised before any text, with the placeholder left anchored;
+        PlatformBusy and PlatformUnavailable when the platform must be tried again later (the
+        answer is durable then, if it was whole); LeaseLost.
+        """
+        return await _Delivery(self._inbox, self._clock, hold, adapter, self._price).run(events)
+
+    async def finish(self, hold: Hold, adapter: Adapter) -> Settlement:
+        """Show an answer that is durable already, in the messages it has; what to settle.
+
+        Needs `hold.lease.answer`. Raises as `deliver`.
+        """
+        answer = hold.lease.answer
+        assert answer is not None
+        screen = Screen(self._inbox, self._clock, hold, adapter)
+        settlement = answer.settlement
+        try:
+            await screen.conclude(answer.text, answer.buttons, answer.locale)
+        except NotWelcome:
+            settlement = _undelivered(settlement)
+        return counted(settlement, screen.counts())
+
+    async def apologise(
+        self, hold: Hold, adapter: Adapter, locale: str, key: str, reference: str
+    ) -> None:
+        """Put a sentence where the answer would stand, or send it. Raises PlatformError."""
+        screen = Screen(self._inbox, self._clock, hold, adapter, placeholder=False)
+        await screen.conclude(say(locale, key, reference=reference), (), locale)
+
+
+def _undelivered(settlement: Settlement) -> Settlement:
+    """The same for a person who cannot be reached: what the reply did stays done."""
+    ledger = settlement.ledger and replace(settlement.ledger, outcome="undeliverable")
+    return replace(settlement, outcome="undeliverable", turns=(), ledger=ledger)
+
+
+class _Delivery(Screen):
+    """One reply from its first event to its settlement."""
+
+    def __init__(
+        self, inbox: Inbox, clock: Clock, hold: Hold, adapter: Adapter, price: Price
+    ) -> None:
+        super().__init__(inbox, clock, hold, adapter)
+        self._price = price
+        self._record: Record | None = None
+        self._aside: deque[Notice | Say | File] = deque()
+        self._asides = 0
+        self._wake = asyncio.Event()
+        self._wake_before = float("inf")
+        self._typing_at = clock.monotonic() + TYPING_FIRST
+
+    async def run(self, events: AsyncIterator[ReplyEvent]) -> Settlement | None:
+        """See `Deliverer.deliver`."""
+        reader = asyncio.create_task(self._read(events))
+        watcher = asyncio.create_task(self._watch())
+        try:
+            await self._follow(reader)
+        except NotWelcome:
+            return self._unreachable()
+        finally:
+            for task in (reader, watcher):
+                task.cancel()
+            await asyncio.gather(reader, watcher, return_exceptions=True)
+            if isinstance(events, AsyncGenerator):
+                await events.aclose()
+        failure = None if reader.cancelled() else reader.exception()
+        try:
+            return await self._settle(failure, stopped=reader.cancelled())
+        except NotWelcome:
+            return self._unreachable()
+
+    # --- reading ---------------------------------------------------------------------------
+
+    async def _read(self, events: AsyncIterator[ReplyEvent]) -> None:
+        """Take events as fast as they come."""
+        try:
+            async for event in events:
+                if self._take(event):
+                    self._wake.set()
+        finally:
+            self._wake.set()
+
+    async def _watch(self) -> None:
+        """Wake the caller when the person wants no more."""
+        await self._hold.stop.wait()
+        self._wake.set()
+
+    def _take(self, event: ReplyEvent) -> bool:
+        """Keep one event; whether there may be something to do because of it."""
+        if isinstance(event, Begin):
+            self._record = Record(event)
+            return False
+        record = self._record
+        assert record is not None, "the first event is Begin"
+        locale, now = record.begin.locale, self._clock.monotonic()
+        match event:
+            case Text(delta=delta):
+                self.open(locale).grow(delta, now)
+                return self._due_sooner(now)
+            case Replace(text=text):
+                live = self.open(locale)
+                record.earlier = max(record.earlier, live.text, key=len)
+                live.replace(text, now)
+            case Progress(key=key):
+                self.open(locale, key).progress(say(locale, key))
+            case Grounds():
+                record.grounds = event
+                self.open(locale)
+            case Retract(key=key):
+                record.retracted = key
+                self.open(locale)
+            case _:
+                return self._take_aside(record, event)
+        return True
+
+    def _take_aside(self, record: Record, event: ReplyEvent) -> bool:
+        """Events that are not the answer's own text."""
+        match event:
+            case Notice() | Say() | File():
+                self._aside.append(event)
+                return True
+            case Buttons(rows=rows):
+                record.buttons = labelled(rows, record.begin.locale)
+            case Forward():
+                record.forwards.append(event)
+            case Done():
+                record.done = event
+        return False
+
+    def _due_sooner(self, now: float) -> bool:
+        """Something is due before the caller would wake by itself."""
+        at = self.live.next_at(now) if self.live else None
+        return at is not None and at < self._wake_before
+
+    # --- while it comes --------------------------------------------------------------------
+
+    async def _follow(self, reader: asyncio.Task[None]) -> None:
+        """Show what there is until the stream has ended or is not wanted any more."""
+        while True:
+            self._wake.clear()
+            if self._aside:
+                await self._say(self._aside.popleft())
+                continue
+            if self._hold.stop.is_set() or reader.done():
+                return
+            now = self._clock.monotonic()
+            at, paced = self.next_at(now)
+            if at is not None and at <= now:
+                await self.step()
+            else:
+                await self._idle(at, now, paced=paced)
+
+    async def _idle(self, at: float | None, now: float, *, paced: bool) -> None:
+        """Until something is due, or more came; shows that we write while there is no text."""
+        types = isinstance(self._adapter, ShowsTyping) and self.live and not self.live.text
+        if types and now >= self._typing_at and isinstance(self._adapter, ShowsTyping):
+            self._typing_at = now + TYPING_EVERY
+            await self._adapter.typing(self._place)
+            return
+        until = min(
+            at if at is not None else float("inf"), self._typing_at if types else float("inf")
+        )
+        # What waits for the platform's pace gains nothing by more text.
+        self._wake_before = float("-inf") if paced else until
+        try:
+            async with asyncio.timeout(None if until == float("inf") else until - now):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake_before = float("inf")
+
+    # --- beside the answer -------------------------------------------------------------------
+
+    async def _say(self, event: Notice | Say | File) -> None:
+        """A message of its own, once; one that an earlier attempt sent is not sent again."""
+        assert self._record is not None
+        locale = self._record.begin.locale
+        if isinstance(event, File):
+            await self._send_file(event, locale)
+            return
+        if isinstance(event, Notice):
+            rich = RichText(text=say(locale, event.key, **event.values))
+        else:
+            rich = Markdown()(event.text, final=True)
+        self._record.said.append(rich.text)
+        for part in split(rich, self._limits.text_max, self._limits.measure):
+            await self._send_aside(Frame(content=part))
+
+    async def _send_aside(self, frame: Frame) -> None:
+        """One message beside the answer."""
+        number, shown = NOTICE_FIRST + self._asides, shown_hash(frame)
+        self._asides += 1
+        if any(a.part == number and a.shown == shown for a in self._hold.lease.anchors):
+            return
+        for tried in range(TRIES):
+            try:
+                ref = await self._adapter.send(
+                    self._place,
+                    frame,
+                    guard=self._hold.guard,
+                    reply_to=self._hold.lease.messages[-1].message.reply_to,
+                )
+                break
+            except (PlatformBusy, PlatformUnavailable) as error:
+                pause = error.retry_after or PAUSE_SECONDS * 2**tried
+                if tried == TRIES - 1 or pause > PATIENCE_SECONDS:
+                    raise
+                await self._clock.sleep(pause)
+        anchor = Anchor(part=number, ref=ref, kind="notice", frozen=True, shown=shown)
+        await self._inbox.anchor(self._hold.lease, anchor)
+
+    async def _send_file(self, event: File, locale: str) -> None:
+        """A document, at most once: it is marked before it is sent."""
+        if not isinstance(self._adapter, TakesFiles):
+            await self._send_aside(Frame(content=RichText(text=say(locale, "answer.no_files"))))
+            return
+        number = NOTICE_FIRST + self._asides
+        self._asides += 1
+        if any(a.part == number for a in self._hold.lease.anchors):
+            return
+        anchor = Anchor(part=number, ref=None, kind="file", frozen=True)
+        await self._inbox.anchor(self._hold.lease, anchor)
+        ref = await self._adapter.send_file(
+            self._place, event.name, event.content, caption=event.caption, guard=self._hold.guard
+        )
+        await self._inbox.anchor(self._hold.lease, replace(anchor, ref=ref))
+
+    # --- the end -----------------------------------------------------------------------------
+
+    async def _settle(self, failure: BaseException | None, *, stopped: bool) -> Settlement | None:
+        """The last edits, and what becomes true."""
+        if failure is not None and not self._hold.edited:
+            self._survive(failure)
+        if self._hold.edited:
+            return None
+        record = self._record
+        assert record is not None, "a stream has events"
+        if self._hold.deleted:
+            return await self._taken_back(record)
+        if stopped:
+            record.finish = "stopped"
+        if not self._answers(record, stopped=stopped):
+            return self._settlement(record, "")
+        text = record.kept(self.open(record.begin.locale).text)
+        shown = record.shown(text)
+        if not self.open(record.begin.locale).visible(shown):
+            text, shown = "", record.shown("")
+        settlement = self._settlement(record, text)
+        durable = DurableAnswer(
+            text=shown, buttons=record.buttons, locale=record.begin.locale, settlement=settlement
+        )
+        await self._inbox.answer(self._hold.lease, durable)
+        await self.conclude(shown, record.buttons, record.begin.locale)
+        return counted(settlement, self.counts())
+
+    async def _taken_back(self, record: Record) -> Settlement | None:
+        """The question was deleted: so is what there is of an answer. None: some of it stands."""
+        if any(m.message.key not in self._hold.deleted for m in self._hold.lease.messages):
+            return None
+        await self.withdraw(record.begin.locale)
+        return record.settlement(
+            self._hold.lease,
+            "",
+            now=self._clock.now(),
+            counts=self.counts(),
+            cost=self._price(record.model, record.usage),
+            outcome="superseded",
+        )
+
+    def _survive(self, failure: BaseException) -> None:
+        """Go on with what there is, marked as cut; raise when there is nothing to go on with."""
+        record, text = self._record, self.live.text if self.live else ""
+        if isinstance(failure, ReplyRetracted) and record is not None:
+            record.retracted = failure.says
+            return
+        lost = isinstance(failure, LeaseLost | StorageError) or not isinstance(failure, BotError)
+        if lost or record is None or not (text + record.earlier).strip():
+            raise failure
+        record.finish = "cut"
+
+    def _answers(self, record: Record, *, stopped: bool) -> bool:
+        """There is an answer to show, if only that it was stopped, or that it is empty."""
+        if self.live is not None:
+            return True
+        spoken = record.said or self._asides
+        if stopped:
+            return not spoken
+        done = record.done
+        silent = record.forwards or (done and (done.changes or done.outcome == "declined"))
+        return not spoken and not silent
+
+    def _settlement(self, record: Record, text: str) -> Settlement:
+        return record.settlement(
+            self._hold.lease,
+            text,
+            now=self._clock.now(),
+            counts=self.counts(),
+            cost=self._price(record.model, record.usage),
+        )
+
+    def _unreachable(self) -> Settlement:
+        """The person cannot be written to: settled as that, and whatever was done stays done."""
+        assert self._record is not None
+        return _undelivered(self._settlement(self._record, ""))

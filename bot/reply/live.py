@@ -1,0 +1,358 @@
+"""A reply that grows on a screen: which message shall show what, and when. Time is an argument.
+
+There is no queue: a frame is made of the newest text at the moment it may go, so frames that could
+not go are as if they had never been. One call is in flight at a time; after `finish` only what
+the finished text needs is still done, so no frame can land on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from bot.text.split import Splitter, thin
+from bot.types import Anchor, ButtonRows, Frame, Limits, MessageRef, RichText, value
+
+CHANGE_MIN = 12
+"""A frame is not worth a call for fewer new characters; a finished text always is."""
+
+
+class Render(Protocol):
+    """From what was written to what is shown; not `final`: the end is still open."""
+
+    def __call__(self, text: str, *, final: bool) -> RichText:
+        """The rich text."""
+        ...
+
+
+@value
+class Post:
+    """Put a new message on the screen for this part."""
+
+    part: int
+    frame: Frame
+
+
+@value
+class Edit:
+    """Make the message of this part show the frame. `frozen`: it is full and stays as it is."""
+
+    part: int
+    ref: MessageRef
+    frame: Frame
+    frozen: bool = False
+
+
+@value
+class Remove:
+    """Take a message away that the finished text does not need."""
+
+    part: int
+    ref: MessageRef
+
+
+Action = Post | Edit | Remove
+
+
+@value
+class Words:
+    """What stands where there is no text yet, or none any more."""
+
+    placeholder: str
+    more: str = "…"
+    surplus: str = "—"
+
+
+def shown_hash(frame: Frame) -> str:
+    """Names what a frame shows: its text, marks and buttons."""
+    seen = repr((frame.content, frame.buttons)).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(seen, digest_size=12).hexdigest()
+
+
+class _Part:
+    """One message: where it is, and the hash of what it is known to show ("" unknown)."""
+
+    __slots__ = ("ref", "shown")
+
+    def __init__(self, ref: MessageRef | None = None, shown: str = "") -> None:
+        self.ref = ref
+        self.shown = shown
+
+
+class LiveReply:
+    """Decides; `due` gives the next call and the reports tell what came of it.
+
+    `buttons` stand under the growing text (Stop). With `anchors` it goes on in the messages that
+    an earlier attempt left. `removes`: messages can be taken off this screen.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        render: Render,
+        words: Words,
+        buttons: ButtonRows = (),
+        anchors: Iterable[Anchor] = (),
+        removes: bool = True,
+    ) -> None:
+        self.text = ""
+        self.first_shown_at: float | None = None
+        self._limits = limits
+        self._render = render
+        self._split = Splitter(limits.text_max, limits.measure)
+        self._words = words
+        self._buttons = buttons
+        self._removes = removes
+        self._parts = _resumed(anchors)
+        self._flying = False
+        self._busy_until = float("-inf")
+        self._interval = limits.interval
+        self._frame_at: float | None = None
+        self._text_at: float | None = None
+        self._composed = 0
+        self._shown_size = 0
+        self._held = False
+        self._waiting = not self._parts
+        self._goal: tuple[Frame, ...] | None = None
+
+    # --- what the reply is ---------------------------------------------------------------
+
+    def grow(self, delta: str, now: float) -> None:
+        """More text."""
+        self.text += delta
+        if self._text_at is None and self.text.strip():
+            self._text_at = now
+
+    def replace(self, text: str, now: float) -> None:
+        """Another text from here on; no frame until it is longer than what is shown."""
+        self.text = ""
+        self._held = self._shown_size > 0
+        self._composed = 0
+        self.grow(text, now)
+
+    def progress(self, sentence: str) -> None:
+        """What the placeholder says from now on; nothing once there is text on screen."""
+        self._words = replace(self._words, placeholder=sentence)
+
+    def finish(self, text: str, buttons: ButtonRows = ()) -> None:
+        """The whole text, for good. `text` must not render to nothing (see `visible`)."""
+        self.text = text
+        parts = self._split(self._render(text, final=True))
+        last = len(parts) - 1
+        self._goal = tuple(
+            Frame(content=thin(part, self._limits.spans_max), buttons=buttons if i == last else ())
+            for i, part in enumerate(parts)
+        )
+
+    def withdraw(self) -> None:
+        """Nothing shall stand, for good: the question was taken back."""
+        self._goal = ()
+
+    def visible(self, text: str) -> bool:
+        """Whether this text, finished, shows anything."""
+        return bool(self._render(text, final=True).text.strip())
+
+    def doubt(self) -> None:
+        """What is on screen may not be what was reported: show it all again."""
+        for part in self._parts:
+            part.shown = ""
+
+    @property
+    def finished(self) -> bool:
+        """The whole text is known; only its showing is left."""
+        return self._goal is not None
+
+    @property
+    def complete(self) -> bool:
+        """The whole text stands on the screen and nothing else of ours."""
+        return self._goal is not None and not self._flying and self._rest() is None
+
+    @property
+    def urgent(self) -> bool:
+        """The next call is one that a token is kept for: the first message or a finished text."""
+        return self.finished or (self._waiting and not self._parts)
+
+    @property
+    def busy_until(self) -> float:
+        """No call before this time."""
+        return self._busy_until
+
+    # --- what to do ----------------------------------------------------------------------
+
+    def due(self, now: float) -> Action | None:
+        """The next call, if one may be made now. It is in flight until a report about it."""
+        if self._flying or now < self._busy_until:
+            return None
+        action = self._rest() if self._goal is not None else self._growing(now)
+        self._flying = action is not None
+        return action
+
+    def next_at(self, now: float) -> float | None:
+        """When `due` may have something, unless more happens first; None: not before that."""
+        if self._flying:
+            return None
+        if self._goal is not None:
+            return max(now, self._busy_until) if self._rest() else None
+        if not self._limits.edits:
+            return None
+        if self._opening() is not None:
+            return max(now, self._busy_until)
+        ripe = self._ripe_at()
+        return None if ripe is None else max(now, ripe, self._busy_until)
+
+    def _growing(self, now: float) -> Action | None:
+        """The next call while the text grows."""
+        if not self._limits.edits:
+            return None
+        if opening := self._opening():
+            return opening
+        ripe = self._ripe_at()
+        return self._frame() if ripe is not None and now >= ripe else None
+
+    def _opening(self) -> Action | None:
+        """The placeholder, where one belongs and does not stand as it should."""
+        if not self._limits.placeholder or not self._waiting:
+            return None
+        frame = self._placeholder(0)
+        if not self._parts or self._parts[0].ref is None:
+            return Post(part=0, frame=frame)
+        if self._parts[0].shown not in ("", shown_hash(frame)) and self._text_at is None:
+            return Edit(part=0, ref=self._parts[0].ref, frame=replace(frame, final=False))
+        return None
+
+    def _ripe_at(self) -> float | None:
+        """When the text is worth a frame; None: not before it has grown."""
+        if self._text_at is None or abs(len(self.text) - self._composed) < min(
+            CHANGE_MIN, self._composed + 1
+        ):
+            return None
+        if self._frame_at is not None:
+            return self._frame_at + self._interval
+        if len(self.text.strip()) >= self._limits.first_characters:
+            return self._text_at
+        return self._text_at + self._limits.first_seconds
+
+    def _frame(self) -> Action | None:
+        """The first call by which the screen differs from the text as it is now."""
+        rich = self._render(self.text, final=False)
+        if self._held and len(rich.text) <= self._shown_size:
+            self._composed = len(self.text)
+            return None
+        self._held = False
+        parts = self._split(rich)
+        last = len(parts) - 1
+        for i, part in enumerate(parts):
+            buttons = self._buttons if i == last else ()
+            content = thin(part, self._limits.spans_max)
+            frame = Frame(content=content, buttons=buttons, final=False)
+            if action := self._towards(i, frame, frozen=i < last):
+                self._shown_size = len(rich.text)
+                if i == last and action.frame == frame:
+                    self._composed = len(self.text)
+                return action
+        self._composed = len(self.text)
+        return None
+
+    def _rest(self) -> Action | None:
+        """The first call by which the screen differs from the finished text."""
+        goal = self._goal or ()
+        for i, frame in enumerate(goal):
+            if action := self._towards(i, frame):
+                return action
+        surplus = range(len(self._parts) - 1, len(goal) - 1, -1)
+        return next((away for i in surplus if (away := self._away(i))), None)
+
+    def _towards(self, i: int, frame: Frame, *, frozen: bool = False) -> Post | Edit | None:
+        """The call that brings one part nearer to its frame."""
+        part = self._parts[i] if i < len(self._parts) else _Part()
+        if part.ref is None:
+            by_edit = self._limits.edits and self._limits.placeholder
+            return Post(part=i, frame=self._placeholder(i) if by_edit else frame)
+        if not self._limits.edits or part.shown == shown_hash(frame):
+            return None
+        return Edit(part=i, ref=part.ref, frame=frame, frozen=frozen)
+
+    def _away(self, i: int) -> Action | None:
+        """The call that takes a surplus message away, or empties it where none can be."""
+        part = self._parts[i]
+        if part.ref is None:
+            return None
+        if self._removes:
+            return Remove(part=i, ref=part.ref)
+        frame = Frame(content=RichText(text=self._words.surplus))
+        return self._towards(i, frame) if self._limits.edits else None
+
+    def _placeholder(self, i: int) -> Frame:
+        """What stands in a message before its text."""
+        words = self._words.more if i else self._words.placeholder
+        buttons = () if self._goal is not None else self._buttons
+        return Frame(content=RichText(text=words), buttons=buttons)
+
+    # --- what came of it -----------------------------------------------------------------
+
+    def posted(self, action: Post, ref: MessageRef, now: float) -> None:
+        """The message stands."""
+        self._flying = False
+        while len(self._parts) <= action.part:
+            self._parts.append(_Part())
+        self._parts[action.part] = _Part(ref, shown_hash(action.frame))
+        if not (self._limits.edits and self._limits.placeholder):
+            self._note_shown(now)
+
+    def edited(self, action: Edit, now: float) -> None:
+        """The message shows the frame."""
+        self._flying = False
+        self._parts[action.part].shown = shown_hash(action.frame)
+        if self._text_at is not None or self._goal is not None:
+            self._note_shown(now)
+
+    def removed(self, action: Remove) -> None:
+        """The message is off the screen."""
+        self._flying = False
+        self._parts[action.part] = _Part()
+
+    def failed(self, action: Action, now: float) -> None:
+        """It may or may not have happened; a frame is made anew when the next one is due."""
+        self._flying = False
+        if isinstance(action, Edit):
+            self._parts[action.part].shown = ""
+            self._frame_at = now
+            self._composed = 0
+
+    def gone(self, action: Edit | Remove) -> None:
+        """Its message is not there any more; a fresh one takes its place."""
+        self._flying = False
+        self._parts[action.part] = _Part()
+
+    def busy(self, until: float) -> None:
+        """The platform wants no call before `until`; frames are rarer from now on."""
+        self.wait(until)
+        self._interval = min(2 * self._interval, 2 * self._limits.interval_max)
+
+    def wait(self, until: float) -> None:
+        """No call before `until`, for a reason of ours; nothing was sent."""
+        self._flying = False
+        self._composed = 0
+        self._busy_until = max(self._busy_until, until)
+
+    def _note_shown(self, now: float) -> None:
+        """Text is on screen: the next frame keeps its distance."""
+        if self.first_shown_at is None:
+            self.first_shown_at = now
+        if self._frame_at is not None:
+            grown = self._interval * self._limits.growth
+            self._interval = max(self._interval, min(grown, self._limits.interval_max))
+        self._frame_at = now
+        self._waiting = False
+
+
+def _resumed(anchors: Iterable[Anchor]) -> list[_Part]:
+    """The messages an earlier attempt left; only a full one is known to show what it showed."""
+    text: Sequence[Anchor] = [a for a in anchors if a.kind == "text" and a.ref is not None]
+    parts = [_Part() for _ in range(max((a.part for a in text), default=-1) + 1)]
+    for anchor in text:
+        parts[anchor.part] = _Part(anchor.ref, anchor.shown if anchor.frozen else "")
+    return parts

@@ -1,0 +1,193 @@
+"""The messages of one reply on one adapter: makes the calls that LiveReply decides on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.errors import (
+    MessageGone,
+    NotWelcome,
+    PlatformBusy,
+    PlatformError,
+    PlatformLocked,
+    PlatformUnavailable,
+)
+from bot.i18n import say
+from bot.ports import Adapter, Clock, Deletes, Inbox
+from bot.reply.hold import Hold
+from bot.reply.live import Action, Edit, LiveReply, Post, Remove, Words, shown_hash
+from bot.reply.record import Counts, labelled
+from bot.text.markdown import Markdown
+from bot.types import Anchor, Button, ButtonRows, Frame, Limits
+
+REQUEST_SECONDS = 30.0
+"""No call of an earlier owner is under way after this; the adapters' request timeouts are less."""
+PATIENCE_SECONDS = 10.0
+"""A longer ban rests the conversation, so that the worker is free for others."""
+TRIES = 4
+"""Of a post that failed; and fresh messages for such as were deleted under us."""
+PAUSE_SECONDS = 0.5
+"""Before the second try; doubled for each further one."""
+
+
+class Screen:
+    """Makes the calls for one reply and reports them to its LiveReply."""
+
+    def __init__(
+        self, inbox: Inbox, clock: Clock, hold: Hold, adapter: Adapter, *, placeholder: bool = True
+    ) -> None:
+        self._inbox = inbox
+        self._clock = clock
+        self._hold = hold
+        self._adapter = adapter
+        self._place = hold.lease.place
+        self._limits = self._limited(placeholder=placeholder)
+        self._render = Markdown()
+        self._edits = 0
+        self._throttled = 0
+        self._lost = 0
+        self._first_text_ms: int | None = None
+        self._taken_over = hold.lease.taken_over
+        self.live: LiveReply | None = None
+
+    def _limited(self, *, placeholder: bool) -> Limits:
+        limits = self._adapter.limits(self._place)
+        return limits if placeholder else replace(limits, placeholder=False)
+
+    def counts(self) -> Counts:
+        """The numbers so far."""
+        return Counts(
+            total_ms=self._clock.now() - self._hold.lease.messages[0].received_at,
+            first_text_ms=self._first_text_ms,
+            edits=self._edits,
+            throttled=self._throttled,
+        )
+
+    def open(self, locale: str, placeholder: str = "answer.placeholder") -> LiveReply:
+        """The growing reply, begun now if it was not before."""
+        if self.live is None:
+            stop = Button(label="answer.stop", action=f"stop:{self._hold.lease.id}")
+            self.live = LiveReply(
+                self._limits,
+                render=self._render,
+                words=Words(
+                    placeholder=say(locale, placeholder),
+                    more=say(locale, "answer.more"),
+                    surplus=say(locale, "answer.end"),
+                ),
+                buttons=labelled(((stop,),), locale),
+                anchors=self._hold.lease.anchors,
+                removes=isinstance(self._adapter, Deletes),
+            )
+        return self.live
+
+    async def conclude(self, text: str, buttons: ButtonRows, locale: str) -> None:
+        """Show the whole text, now or as soon as the platform lets us; return when it stands."""
+        live = self.open(locale)
+        live.finish(text, buttons)
+        await self._complete(live)
+        if self._taken_over and self._limits.edits:
+            # An earlier owner's last frame may still be under way, and would land on ours.
+            await self._clock.sleep(REQUEST_SECONDS)
+            live.doubt()
+            await self._complete(live)
+
+    async def withdraw(self, locale: str) -> None:
+        """Take everything off the screen again."""
+        live = self.open(locale)
+        live.withdraw()
+        await self._complete(live)
+
+    async def _complete(self, live: LiveReply) -> None:
+        while not live.complete:
+            now = self._clock.monotonic()
+            if (wait := live.busy_until - now) > PATIENCE_SECONDS:
+                raise PlatformBusy(retry_after=wait)
+            if not await self.step() and wait > 0:
+                await self._clock.sleep(wait)
+
+    def next_at(self, now: float) -> tuple[float | None, bool]:
+        """When a call may leave, and whether it is the platform's pace that says so."""
+        live = self.live
+        at = live.next_at(now) if live else None
+        if live is None or at is None or live.finished:
+            return at, False
+        ready = self._adapter.ready(self._place, final=live.urgent)
+        return max(at, ready), ready > at
+
+    async def step(self) -> bool:
+        """Make one call if one is due now."""
+        now = self._clock.monotonic()
+        if self.live is None or (action := self.live.due(now)) is None:
+            return False
+        try:
+            await self._carry(action)
+        except PlatformError as error:
+            self._trouble(action, error)
+        else:
+            self._note_first()
+        return True
+
+    async def _carry(self, action: Action) -> None:
+        """The call itself, its message's place in the inbox, and the report of success."""
+        assert self.live is not None
+        guard = self._hold.guard
+        match action:
+            case Post():
+                quoted = self._hold.lease.messages[-1].message.reply_to
+                ref = await self._adapter.send(
+                    self._place, action.frame, guard=guard, reply_to=None if action.part else quoted
+                )
+                await self._inbox.anchor(self._hold.lease, Anchor(part=action.part, ref=ref))
+                self.live.posted(action, ref, self._clock.monotonic())
+            case Edit():
+                await self._adapter.edit(action.ref, action.frame, guard=guard)
+                self._edits += 1
+                self.live.edited(action, self._clock.monotonic())
+                if action.frozen:
+                    await self._inbox.anchor(self._hold.lease, _full(action))
+            case Remove():
+                if isinstance(self._adapter, Deletes):
+                    await self._adapter.delete(action.ref, guard=guard)
+                self.live.removed(action)
+
+    def _trouble(self, action: Action, error: PlatformError) -> None:
+        """What follows from a call that failed: another time, another message, or the end."""
+        assert self.live is not None
+        now = self._clock.monotonic()
+        match error, action:
+            case PlatformBusy(), _:
+                self._throttled += 1
+                self.live.busy(now + (error.retry_after or PAUSE_SECONDS))
+            case MessageGone(), Edit() | Remove():
+                self._again(error)
+                self.live.gone(action)
+            case PlatformUnavailable(), Post() if self._may_repeat(error):
+                self._again(error)
+                self.live.wait(now + PAUSE_SECONDS * 2**self._lost)
+            case ((NotWelcome() | PlatformLocked()), _):
+                raise error
+            case _, Edit(frame=Frame(final=False)):
+                self.live.failed(action, now)
+            case _:
+                raise error
+
+    def _may_repeat(self, error: PlatformUnavailable) -> bool:
+        """A second post harms nobody: the first is an empty placeholder at worst."""
+        return not error.sent or (self._limits.placeholder and self._limits.edits)
+
+    def _again(self, error: PlatformError) -> None:
+        """Once more, but not for ever."""
+        self._lost += 1
+        if self._lost >= TRIES:
+            raise error
+
+    def _note_first(self) -> None:
+        if self._first_text_ms is None and self.live and self.live.first_shown_at is not None:
+            self._first_text_ms = self.counts().total_ms
+
+
+def _full(action: Edit) -> Anchor:
+    """What the inbox keeps of a part that is full."""
+    shown = shown_hash(action.frame)
+    return Anchor(part=action.part, ref=action.ref, frozen=True, shown=shown)

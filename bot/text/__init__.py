@@ -1,0 +1,1 @@
+"""Text as a screen counts it: widths, safe cuts, Markdown. Pure; nothing here does I/O."""
