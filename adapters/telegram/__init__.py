@@ -1,0 +1,1 @@
+"""Telegram: what comes in as messages and signals, what goes out as sends and edits."""
