@@ -62,7 +62,7 @@ class ControlServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Begin to listen. A path too long for a socket leaves the desk uncommanded; it is logged."""
+        """Begin to listen. With a path too long for a socket the desk runs uncommanded."""
         if len(os.fsencode(self._path)) > _PATH_MAX:
             log.warning("control_off", why=f"the database's path is longer than {_PATH_MAX} bytes")
             return
