@@ -36,6 +36,8 @@ CONNECT_SECONDS = 30.0
 """A socket that has not come up again for so long is thrown away and asked for anew: the SDK goes
 on trying an address whose ticket has expired."""
 START_WAIT_MAX = 30.0
+RESPONSES = 1_000
+"""Response URLs kept at hand for the later parts of an answer."""
 
 _PRIVATE = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, interval=1.2)
 _SHARED = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, interval=3.0)
@@ -79,6 +81,7 @@ class SlackAdapter:
         self._calls: Calls | None = None
         self._events: Events | None = None
         self._app: AsyncApp | None = None
+        self._responses: dict[str, str] = {}
 
     @property
     def throttled(self) -> int:
@@ -318,6 +321,10 @@ class SlackAdapter:
     ) -> MessageRef:
         """Say it to one person: by the response URL, or, when that is spent, an ephemeral post."""
         if url:
+            if len(self._responses) >= RESPONSES:
+                self._responses.clear()
+            self._responses[place.conversation] = url
+        if url := self._responses.get(place.conversation):
             ref = MessageRef(place=place, id=url)
             try:
                 said = {"response_type": "ephemeral", "replace_original": False}

@@ -10,15 +10,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from adapters.slack.calls import Calls
 from adapters.slack.normalise import (
     Me,
     Setting,
     author,
+    calls_me,
     delivery_of,
     joined_thread,
-    mentions_me,
     normalise,
     raw_of,
 )
@@ -67,6 +68,7 @@ class Events:
         self._people: dict[str, Sender] = {}
         self._known_until: dict[str, float] = {}
         self._threads: dict[str, str | None] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def take(self, body: Mapping[str, Any]) -> int:
         """Store one payload; the HTTP status that tells Slack whether it is ours now."""
@@ -92,20 +94,25 @@ class Events:
             return Intake(raw=raw_of(body), delivery=delivery_of(body, self._me), error=found)
 
     async def _setting(self, body: Mapping[str, Any]) -> Setting:
+        """What normalise needs to know. Twins arrive together: each thing is looked up once."""
         thread = joined_thread(body, self._me)
         party = await self._party(thread) if thread else ()
+        called = calls_me(body, self._me)
         quoted = None
-        if thread and not party and mentions_me(body, self._me):
-            quoted = await self._so_far(thread, body["event"]["ts"])
-        if not thread or party or mentions_me(body, self._me):
-            await self._meet(author(body))
-        return Setting(
-            now=self._clock.now(),
-            party=party,
-            people=self._people,
-            words=self._words,
-            quoted=quoted,
-        )
+        if thread and not party and called:
+            async with self._one_at_a_time(thread.conversation):
+                quoted = await self._so_far(thread, body["event"]["ts"])
+        if party or called:
+            user = author(body)
+            async with self._one_at_a_time(user):
+                await self._meet(user)
+        now = self._clock.now()
+        people, words = self._people, self._words
+        return Setting(now=now, party=party, people=people, words=words, quoted=quoted)
+
+    def _one_at_a_time(self, key: str) -> asyncio.Lock:
+        """The lock of this key; it is forgotten when nobody holds or awaits it."""
+        return self._locks.setdefault(key, asyncio.Lock())
 
     async def _meet(self, user: str) -> None:
         """Learn a person's name and language, unless known or refused a moment ago."""
@@ -116,14 +123,10 @@ class Events:
             self._people.clear()
             self._known_until.clear()
         self._known_until[user] = now + UNKNOWN_SECONDS
-        try:
-            async with asyncio.timeout(LOOKUP_SECONDS):
-                asked = {"user": user, "include_locale": "true"}
-                answer = await self._calls.call("users.info", asked, final=False)
-        except (PlatformError, TimeoutError):
-            return
-        self._people[user] = _sender(answer["user"])
-        self._known_until[user] = now + NAME_SECONDS
+        answer = await self._look_up("users.info", user=user, include_locale="true")
+        if answer is not None:
+            self._people[user] = _sender(answer["user"])
+            self._known_until[user] = now + NAME_SECONDS
 
     async def _so_far(self, thread: Place, ts: str) -> str | None:
         """What a thread said before we were called into it; fetched once."""
@@ -131,21 +134,22 @@ class Events:
             return self._threads[thread.conversation]
         if len(self._threads) >= THREADS:
             self._threads.clear()
-        asked = {
-            "channel": thread.channel,
-            "ts": thread.thread,
-            "latest": ts,
-            "limit": THREAD_MESSAGES,
-        }
-        try:
-            async with asyncio.timeout(LOOKUP_SECONDS):
-                answer = await self._calls.call("conversations.replies", asked, final=False)
-        except (PlatformError, TimeoutError):
+        where = {"channel": thread.channel, "ts": thread.thread, "latest": ts}
+        answer = await self._look_up("conversations.replies", limit=THREAD_MESSAGES, **where)
+        if answer is None:
             return None
         lines = [self._line(said) for said in answer["messages"] if said["ts"] != ts]
         quoted = "\n".join(lines)[-THREAD_CHARACTERS:] or None
         self._threads[thread.conversation] = quoted
         return quoted
+
+    async def _look_up(self, method: str, **asked: Any) -> Mapping[str, Any] | None:
+        """Ask Slack on the way to the acknowledgement: briefly, and without need."""
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                return await self._calls.call(method, asked, final=False)
+        except (PlatformError, TimeoutError):
+            return None
 
     def _line(self, said: Mapping[str, Any]) -> str:
         user = said.get("user") or said.get("bot_id") or "?"

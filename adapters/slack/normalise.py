@@ -96,9 +96,13 @@ def joined_thread(body: Json, me: Me) -> Place | None:
     return thread_place(me, channel, thread)
 
 
-def mentions_me(body: Json, me: Me) -> bool:
-    """Whether the event's text calls us by name."""
-    return me.user in mentioned((body.get("event") or {}).get("text") or "")
+def calls_me(body: Json, me: Me) -> bool:
+    """Whether it is surely meant for us: a command, a press, a direct message or a mention."""
+    event = body.get("event")
+    if event is None:
+        return True
+    private = str(event.get("channel") or "").startswith("D")
+    return private or me.user in mentioned(event.get("text") or "")
 
 
 def author(body: Json) -> str:

@@ -30,14 +30,16 @@ _ESCAPED = re.compile(
     r"\\(?=[!-/:-@\[-`{-~]|$)|`|\*|~|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:])|!(?=\[)|<|&(?=#?\w+;)"
 )
 _BRACKETS = re.compile(r"(?<!\\)[\[\]]")
-_LINE_MARK = re.compile(r"^(\s{0,3})(#{1,6}(?=\s|$)|>|\+(?=\s)|[-=](?=[-= ]*$))")
+_LINE_MARK = re.compile(r"^(?:#{1,6}(?=\s|$)|>|\+(?=\s|$)|[-=](?=[-= ]*$))")
 _AMPERSAND = re.compile(r"&(?=#?\w+;)")
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 _LINKS = ("http://", "https://", "mailto:")
 
 
 def measure(text: str) -> int:
     """UTF-8 bytes of a text as it is sent, with an upper bound for its escapes."""
-    extra = 3 * text.count("<") + 4 * text.count("&")
+    extra = 3 * text.count("<") + 4 * text.count("&") + 2 * text.count("\n")
+    extra += 8 * sum(map(len, _INDENT.findall(text)))
     return len(text.encode()) + extra + sum(map(text.count, "\\`*~_]#>+=-"))
 
 
@@ -115,30 +117,37 @@ def _no_tokens(code: str) -> str:
 
 
 def _lines(content: RichText, start: int, end: int, *, links: bool) -> str:
-    """The lines of a stretch without code blocks. What follows a quote is kept out of it."""
+    """The lines of a stretch without code blocks. What follows a quote is kept out of it.
+
+    Between two lines of text stands markdown's hard break, two spaces: right whether or not Slack
+    takes a single line end for one.
+    """
     out: list[str] = []
-    at, quoting = start, False
+    at, quoting, headed = start, False, False
     for line in content.text[start:end].split("\n"):
         here = [s for s in content.spans if s.start <= at + len(line) and s.end >= at]
         quoted = any(s.kind == "quote" and s.start <= at < s.end for s in here)
-        if quoting and not quoted and line.strip():
-            out.append("")
-        out.append(_line(content.text, at, at + len(line), here, links=links, quoted=quoted))
+        if out:
+            apart = quoting and not quoted and line.strip()
+            soft = out[-1].strip() and line.strip() and not apart and not headed
+            out.append("\n\n" if apart else "  \n" if soft else "\n")
+        headed = any(s.kind == "heading" and s.start <= at < s.end for s in here)
+        signs = ("> " if quoted else "") + ("# " if headed and line.strip() else "")
+        out.append(signs + _line(content.text, at, at + len(line), here, links=links))
         at, quoting = at + len(line) + 1, quoted
-    return "\n".join(out)
+    return "".join(out)
 
 
-def _line(text: str, start: int, end: int, spans: list[Span], *, links: bool, quoted: bool) -> str:
-    """One line, with the mark of the quote or heading that it stands in."""
-    headed = start < end and any(s.kind == "heading" and s.start <= start < s.end for s in spans)
-    inline = _LINE_MARK.sub(_escaped_mark, _inline(text, start, end, spans, links=links))
-    return ("> " if quoted else "") + ("# " if headed else "") + inline
+def _line(text: str, start: int, end: int, spans: list[Span], *, links: bool) -> str:
+    """One line; its indentation kept by spaces that markdown does not count."""
+    inner = start + len(text[start:end]) - len(text[start:end].lstrip(" \t"))
+    inline = _LINE_MARK.sub(_escaped_mark, _inline(text, inner, end, spans, links=links))
+    return text[start:inner].replace("\t", "    ").replace(" ", "\u00a0") + inline
 
 
 def _escaped_mark(mark: re.Match[str]) -> str:
     """A line that only looks like a heading, quote, list or rule."""
-    indent, sign = mark.groups()
-    return f"{indent}&gt;" if sign == ">" else f"{indent}\\{sign}"
+    return "&gt;" if mark.group() == ">" else "\\" + mark.group()
 
 
 def _inline(text: str, start: int, end: int, spans: list[Span], *, links: bool) -> str:
