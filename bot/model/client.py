@@ -104,7 +104,7 @@ class HttpModel:
             await self._session.close()
             self._session = None
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
         started = self._clock.monotonic()
         first: float | None = None
         said: list[str] = []
@@ -127,7 +127,9 @@ class HttpModel:
             self._vitals.failed(error, at=self._clock.now())
             raise
 
-    async def _reply(self, request: ChatRequest, started: float) -> AsyncGenerator[ModelEvent]:
+    async def _reply(
+        self, request: ChatRequest, started: float
+    ) -> AsyncGenerator[ModelEvent, None]:
         """One reply over one response."""
         whole = False
         response = await self._response(request)
@@ -201,7 +203,7 @@ class HttpModel:
         except aiohttp.ConnectionTimeoutError as error:
             raise ModelUnavailable("no connection in time") from error
         except TimeoutError as error:
-            raise ModelUnavailable("no first byte in time") from error
+            raise ModelUnavailable("no first byte in time", code="slow") from error
         except (aiohttp.ClientError, OSError, EOFError, ValueError) as error:
             raise ModelUnavailable(f"the connection broke: {error!r}") from error
 

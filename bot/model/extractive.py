@@ -29,9 +29,9 @@ class ExtractiveModel:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
         if not request.passages:
-            raise ModelUnavailable("no model, and no passage to quote")
+            raise ModelUnavailable("no model, and no passage to quote", code="excerpt")
         passage = request.passages[0]
         source = passage.title or passage.source
         yield ModelText(delta=say(request.locale, "excerpt.label", source=source) + "\n\n")

@@ -78,7 +78,7 @@ class Wait:
 
 async def read_reply(
     source: Source, reading: Reading, wait: Wait, clock: Clock
-) -> AsyncGenerator[ModelEvent]:
+) -> AsyncGenerator[ModelEvent, None]:
     """The reply's events up to ModelDone. Raises the reading's failure."""
     while not reading.over:
         data = await _next(source, reading, wait, clock)
@@ -103,7 +103,7 @@ async def _next(source: Source, reading: Reading, wait: Wait, clock: Clock) -> b
         async with asyncio.timeout(max(0.0, due - now)):
             return await source.read()
     except TimeoutError:
-        failure = ModelUnavailable(why)
+        failure = ModelUnavailable(why, code="slow")
     except ModelUnavailable as error:
         failure = error
     if reading.finish is None:

@@ -78,8 +78,9 @@ def worth_retrying(error: BaseException | None, retry: int) -> bool:
         return False
     if (error.retry_after or 0.0) > ASKED_MAX:
         return False
-    quick_only = isinstance(error, ReplyEmpty) or getattr(error, "overloaded", False)
-    return retry <= (1 if quick_only else RETRIES)
+    overloaded = isinstance(error, ModelBusy) and error.overloaded
+    once = overloaded or isinstance(error, ReplyEmpty) or error.code == "slow"
+    return retry <= (1 if once else RETRIES)
 
 
 class Retrying:
@@ -112,7 +113,7 @@ class Retrying:
     async def close(self) -> None:
         await self._model.close()
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
         self._budget.asked(self._clock.monotonic())
         async for attempt in self._policy(request):
             number = attempt.retry_state.attempt_number
@@ -134,7 +135,7 @@ class Retrying:
             async for event in events:
                 yield event
 
-    async def _attempt(self, request: ChatRequest, said: _Said) -> AsyncGenerator[ModelEvent]:
+    async def _attempt(self, request: ChatRequest, said: _Said) -> AsyncGenerator[ModelEvent, None]:
         """One stream, noting what it said."""
         async with aclosing(self._model.stream(request)) as events:
             async for event in events:
@@ -146,7 +147,7 @@ class Retrying:
 
     async def _again(
         self, request: ChatRequest, first: _Said, number: int
-    ) -> AsyncGenerator[ModelEvent]:
+    ) -> AsyncGenerator[ModelEvent, None]:
         """The stream was cut after text: ask once more, and keep the longer of the two."""
         second = _Said()
         if await self._rest(request):

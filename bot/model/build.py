@@ -1,0 +1,63 @@
+"""The chain of models that the settings ask for, and the one real call of a health check."""
+
+from __future__ import annotations
+
+import random
+from contextlib import aclosing
+
+from bot.clock import Clock
+from bot.config import Config, ModelConfig
+from bot.errors import ModelError, ReplyEmpty
+from bot.model.extractive import ExtractiveModel
+from bot.ports import Model
+from bot.types import ChatRequest, ChatTurn, ProviderHealth
+
+PROBE_SECONDS = 25.0
+_PROBE = ChatRequest(
+    turns=(ChatTurn(role="user", content="ping"),), max_tokens=1, temperature=0.0, thinking=False
+)
+
+
+def usable(config: ModelConfig) -> bool:
+    """Whether there is a key, or a server that needs none (any but GLM's own service)."""
+    from bot.model import wire
+
+    return bool(config.api_key) or not wire.is_glm(config)
+
+
+def build_model(config: Config, clock: Clock) -> Model:
+    """Every usable model of the chain in order, then the extract; without one only the extract."""
+    last = ExtractiveModel(clock)
+    chain = [entry for entry in config.models if usable(entry)]
+    if not chain:
+        return last
+    # With no model configured neither an HTTP client nor tenacity is loaded.
+    from bot.model.client import HttpModel
+    from bot.model.layers import Fallback, Paced, Retrying
+
+    def one(entry: ModelConfig) -> Model:
+        paced = Paced(HttpModel(entry, clock), clock, most=entry.concurrency)
+        return Retrying(paced, clock, random=random.random, thinking=entry.thinking)
+
+    return Fallback([*map(one, chain), last], clock)
+
+
+async def probe(model: Model, clock: Clock) -> ProviderHealth:
+    """One real call for one token, and what is known of its provider then. Never raises ModelError.
+
+    A model that spends the token on thinking is up all the same.
+    """
+    from dataclasses import replace
+
+    error = ""
+    try:
+        request = replace(_PROBE, deadline=clock.monotonic() + PROBE_SECONDS)
+        async with aclosing(model.stream(request)) as events:
+            async for _ in events:
+                pass
+    except ReplyEmpty:
+        pass
+    except ModelError as failure:
+        error = str(failure)
+    health = model.health()[0]
+    return health if not error else replace(health, last_error=health.last_error or error)
