@@ -1,0 +1,5 @@
+"""The terminal as a platform: a live chat at a keyboard, plain lines through a pipe."""
+
+from adapters.console.adapter import ConsoleAdapter
+
+__all__ = ["ConsoleAdapter"]

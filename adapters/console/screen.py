@@ -1,0 +1,269 @@
+"""A chat at a keyboard: an editor line below, answers that grow in place above it.
+
+prompt_toolkit reads, rich paints; both are imported here only, and this file only when somebody
+sits at a terminal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import HTML
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input import Input
+from prompt_toolkit.input.typeahead import store_typeahead
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.output import Output
+from prompt_toolkit.patch_stdout import patch_stdout
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.segment import Segment
+from rich.text import Text
+
+from adapters.console.clean import clean, clean_rich
+from bot.i18n import say
+from bot.types import Frame, RichText, Span
+
+LEAVE = frozenset({"quit", "exit", "/quit", "/exit"})
+
+_REMEMBERED = 64
+"""Settled messages whose text is known, so that a repeated edit prints nothing twice."""
+
+_STYLES: Mapping[str, str] = {
+    "bold": "bold",
+    "italic": "italic",
+    "strike": "strike",
+    "code": "cyan",
+    "pre": "cyan",
+    "link": "underline",
+    "quote": "dim",
+    "heading": "bold",
+    "spoiler": "dim",
+}
+
+
+def paint(content: RichText) -> Text:
+    """Marked text as rich shows it; only http links become links of the terminal."""
+    content = clean_rich(content)
+    text = Text(content.text, overflow="fold")
+    for span in content.spans:
+        text.stylize(_style(span), span.start, span.end)
+    return text
+
+
+def _style(span: Span) -> str:
+    url = clean(span.detail)
+    if span.kind == "link" and url.startswith(("https://", "http://")) and " " not in url:
+        return f"underline link {url}"
+    return _STYLES[span.kind]
+
+
+class Words(Completer):
+    """Completes the desk's commands at the start of a message."""
+
+    def __init__(self) -> None:
+        self.known: Sequence[tuple[str, str]] = ()
+
+    def get_completions(self, document: Document, event: CompleteEvent) -> Iterator[Completion]:
+        typed = document.text_before_cursor
+        if not typed.startswith("/") or " " in typed or "\n" in typed:
+            return
+        for word, meaning in self.known:
+            if word.startswith(typed[1:].lower()):
+                yield Completion(f"/{word}", start_position=-len(typed), display_meta=meaning)
+
+
+class _Tail:
+    """As much of the end of a text as the terminal has lines for: what grows stays in view."""
+
+    def __init__(self, text: Text) -> None:
+        self._text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = console.render_lines(self._text, options, pad=False)
+        for line in lines[-max(3, console.height - 2) :]:
+            yield from line
+            yield Segment.line()
+
+
+class Screen:
+    """The terminal. Messages appear in the order of their first sight and settle when final."""
+
+    def __init__(
+        self,
+        locale: str,
+        *,
+        history: Path | None = None,
+        keyboard: Input | None = None,
+        display: Output | None = None,
+        console: Console | None = None,
+    ) -> None:
+        self._locale = locale
+        self._console = console or Console(highlight=False, soft_wrap=False)
+        self._open: dict[str, Frame] = {}
+        self._settled: dict[str, str] = {}
+        self._live: Live | None = None
+        self.words = Words()
+        self._session: PromptSession[str] = PromptSession(
+            multiline=True,
+            completer=self.words,
+            complete_while_typing=True,
+            key_bindings=_keys(),
+            history=_history(history),
+            input=keyboard,
+            output=display,
+            prompt_continuation="  ",
+        )
+
+    # --- reading ----------------------------------------------------------------------------
+
+    async def texts(self) -> AsyncIterator[str]:
+        """What is typed, until Ctrl-D or quit. Ctrl-C gives up the line, not the session."""
+        self._console.print(Text(say(self._locale, "console.welcome"), style="dim"))
+        while (text := await self._typed()) is not None:
+            if text.strip().lower() in LEAVE:
+                break
+            if text.strip():
+                yield text
+        self._console.print(Text(say(self._locale, "console.bye"), style="dim"))
+
+    async def _typed(self) -> str | None:
+        label = HTML("<b>{}</b> › ").format(say(self._locale, "console.prompt"))
+        try:
+            with patch_stdout(raw=True):
+                return await self._session.prompt_async(label, handle_sigint=False)
+        except KeyboardInterrupt:
+            return ""
+        except EOFError:
+            return None
+
+    async def follow(
+        self, settled: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Show answers as they grow until `settled` returns.
+
+        The first Ctrl-C calls `stop`, and the answer ends as it stands; a second one returns at
+        once. Other keys are kept for the next line, as a shell keeps them.
+        """
+        waiting = asyncio.ensure_future(settled())
+        stops: list[asyncio.Future[None]] = []
+
+        def interrupt() -> None:
+            if stops:
+                waiting.cancel()
+                return
+            self._console.print(Text(say(self._locale, "console.stopping"), style="dim"))
+            stops.append(asyncio.ensure_future(stop()))
+
+        with self._listening(interrupt), self._growing():
+            try:
+                await asyncio.wait([waiting])
+                await asyncio.gather(*stops)
+            finally:
+                waiting.cancel()
+        if not waiting.cancelled():
+            waiting.result()
+
+    @contextmanager
+    def _listening(self, interrupt: Callable[[], None]) -> Iterator[None]:
+        """Keys arrive as keys, Ctrl-C included, while no line is being edited."""
+        keyboard = self._session.app.input
+
+        def pressed() -> None:
+            keys = keyboard.read_keys()
+            store_typeahead(keyboard, [key for key in keys if key.key is not Keys.ControlC])
+            for key in keys:
+                if key.key is Keys.ControlC:
+                    interrupt()
+
+        with keyboard.raw_mode(), keyboard.attach(pressed):
+            yield
+
+    @contextmanager
+    def _growing(self) -> Iterator[None]:
+        with Live(
+            console=self._console, transient=True, auto_refresh=False, vertical_overflow="crop"
+        ) as live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._live = None
+        self._settle(list(self._open))
+
+    # --- showing ----------------------------------------------------------------------------
+
+    def show(self, name: str, frame: Frame) -> None:
+        """Let message `name` show this; final frames are printed for good, in order."""
+        text = clean(frame.content.text)
+        if self._settled.get(name) == text:
+            return
+        self._open[name] = frame
+        ready = []
+        for one, known in self._open.items():
+            if not known.final:
+                break
+            ready.append(one)
+        self._settle(ready)
+
+    def drop(self, name: str) -> None:
+        """Take an unsettled message away."""
+        self._open.pop(name, None)
+        self._refresh()
+
+    def note(self, text: str) -> None:
+        """A quiet line of our own."""
+        self._console.print(Text(text, style="dim"), end="\n\n")
+
+    def _settle(self, names: list[str]) -> None:
+        """Out of what grows first, then onto the paper: no moment shows a message twice."""
+        frames = [self._open.pop(name) for name in names]
+        self._refresh()
+        for name, frame in zip(names, frames, strict=True):
+            self._settled[name] = clean(frame.content.text)
+            self._console.print(paint(frame.content), end="\n\n")
+        while len(self._settled) > _REMEMBERED:
+            del self._settled[next(iter(self._settled))]
+
+    def _refresh(self) -> None:
+        if self._live is not None:
+            frames = list(self._open.values())
+            grown = Text("\n\n").join(paint(frame.content) for frame in frames)
+            self._live.update(_Tail(grown) if frames else Text(""), refresh=True)
+
+
+def _keys() -> KeyBindings:
+    """Enter sends, Alt-Enter begins a new line, and so does Enter behind a backslash."""
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    @keys.add("c-j")
+    def _send(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.document.text_before_cursor.endswith("\\"):
+            buffer.delete_before_cursor()
+            buffer.insert_text("\n")
+        else:
+            buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    def _newline(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    return keys
+
+
+def _history(path: Path | None) -> History:
+    """Lines of earlier sessions, in a file that only its owner reads."""
+    if path is None:
+        return InMemoryHistory()
+    os.close(os.open(path, os.O_CREAT | os.O_APPEND, 0o600))
+    return FileHistory(path)

@@ -1,0 +1,495 @@
+"""The console: lines through a pipe, a live screen at a terminal, and nothing that commands it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+from prompt_toolkit.input import PipeInput, create_pipe_input, typeahead
+from prompt_toolkit.output import DummyOutput
+from rich.console import Console
+
+from adapters.console import ConsoleAdapter
+from adapters.console.clean import clean, clean_rich
+from adapters.console.plain import LINE_MAX, Plain
+from adapters.console.screen import Screen, Words, paint
+from bot.clock import SystemClock
+from bot.config import DeskConfig
+from bot.errors import LeaseLost, NotWelcome
+from bot.ports import Deletes, Depth, HasMenu, Intake
+from bot.types import Frame, LedgerRow, RichText, Span, Usage
+
+
+def shown(text: str, *, final: bool = True) -> Frame:
+    return Frame(content=RichText(text=text), final=final)
+
+
+def free() -> None:
+    """A guard that lets everything pass."""
+
+
+class Sink:
+    """Takes intakes in, and tells how many it has."""
+
+    def __init__(self, then: Callable[[Intake], None] | None = None) -> None:
+        self.taken: list[Intake] = []
+        self._then = then
+
+    async def __call__(self, intakes: Sequence[Intake]) -> None:
+        self.taken += intakes
+        for intake in intakes:
+            if self._then:
+                self._then(intake)
+
+    @property
+    def texts(self) -> list[str]:
+        return [one.message.text for one in self.taken if one.message]
+
+
+@contextmanager
+def piped(content: bytes) -> Iterator[int]:
+    read, write = os.pipe()
+    os.write(write, content)
+    os.close(write)
+    yield read
+    os.close(read)
+
+
+async def lines_of(content: bytes) -> tuple[ConsoleAdapter, Sink]:
+    sink = Sink()
+    with piped(content) as source:
+        adapter = ConsoleAdapter(DeskConfig(), SystemClock(), surface=Plain(source, io.BytesIO()))
+        await asyncio.wait_for(adapter.run(sink), 10)
+    return adapter, sink
+
+
+# --- lines -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        (b"", []),
+        (b"\n  \n\r\n", []),
+        (b"one\ntwo\n", ["one", "two"]),
+        (b"one\r\nlast without newline", ["one", "last without newline"]),
+        ("\ufeff你好\n".encode(), ["你好"]),
+        (b"bad \xff byte\n", ["bad \ufffd byte"]),
+        (b"a\0b\n", ["ab"]),
+    ],
+)
+async def test_each_line_is_one_message(content: bytes, texts: list[str]) -> None:
+    adapter, sink = await lines_of(content)
+    assert sink.texts == texts
+    assert adapter.taken == len(texts)
+
+
+async def test_messages_are_private_alone_in_order_and_of_different_keys() -> None:
+    _, sink = await lines_of(b"same\nsame\nsame\n")
+    messages = [one.message for one in sink.taken if one.message]
+    assert len({message.key for message in messages}) == 3
+    assert len({one.delivery for one in sink.taken}) == 3
+    positions = [message.position for message in messages]
+    assert positions == sorted(set(positions))
+    for message in messages:
+        assert message.alone
+        assert message.place.private
+        assert (message.place.platform, message.place.account) == ("console", "local")
+
+
+async def test_a_file_is_read_as_a_pipe_is(tmp_path: Path) -> None:
+    path = tmp_path / "questions"
+    path.write_bytes(b"one\ntwo")
+    source = os.open(path, os.O_RDONLY)
+    sink = Sink()
+    adapter = ConsoleAdapter(DeskConfig(), SystemClock(), surface=Plain(source, io.BytesIO()))
+    await asyncio.wait_for(adapter.run(sink), 10)
+    os.close(source)
+    assert sink.texts == ["one", "two"]
+
+
+async def test_a_line_without_end_is_kept_to_its_limit_only(tmp_path: Path) -> None:
+    path = tmp_path / "zeros"
+    path.write_bytes(b"x" * (LINE_MAX * 3) + b"\nnext\n")
+    source = os.open(path, os.O_RDONLY)
+    sink = Sink()
+    adapter = ConsoleAdapter(DeskConfig(), SystemClock(), surface=Plain(source, io.BytesIO()))
+    await asyncio.wait_for(adapter.run(sink), 10)
+    os.close(source)
+    assert [len(text) for text in sink.texts] == [LINE_MAX, 4]
+
+
+async def test_a_message_is_stored_before_the_next_is_read() -> None:
+    stored = asyncio.Event()
+    entered: list[str] = []
+
+    async def slow(intakes: Sequence[Intake]) -> None:
+        entered.append(intakes[0].message.text if intakes[0].message else "")
+        await stored.wait()
+
+    with piped(b"one\ntwo\n") as source:
+        adapter = ConsoleAdapter(DeskConfig(), SystemClock(), surface=Plain(source, io.BytesIO()))
+        task = asyncio.create_task(adapter.run(slow))
+        while not entered:
+            await asyncio.sleep(0)
+        assert (entered, adapter.taken) == (["one"], 0)
+        stored.set()
+        await task
+    assert entered == ["one", "two"]
+
+
+def plain(out: Any) -> ConsoleAdapter:
+    return ConsoleAdapter(DeskConfig(), SystemClock(), surface=Plain(0, out))
+
+
+async def test_answers_are_written_once_whole_and_set_off() -> None:
+    out = io.BytesIO()
+    adapter = plain(out)
+    limits = adapter.limits(adapter.place)
+    assert (limits.edits, limits.placeholder) == (False, False)
+    await adapter.send(adapter.place, shown("Seven days.\nSource: returns"), guard=free)
+    await adapter.send(adapter.place, shown("七天"), guard=free)
+    assert out.getvalue().decode() == "Seven days.\nSource: returns\n\n七天\n"
+
+
+async def test_a_reader_that_left_is_not_welcome_and_no_crash() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb", buffering=0) as out:
+        adapter = plain(out)
+        with pytest.raises(NotWelcome):
+            await adapter.send(adapter.place, shown("x"), guard=free)
+
+
+async def test_nothing_is_shown_when_the_guard_objects() -> None:
+    def lost() -> None:
+        raise LeaseLost
+
+    out = io.BytesIO()
+    adapter = plain(out)
+    with pytest.raises(LeaseLost):
+        await adapter.send(adapter.place, shown("x"), guard=lost)
+    assert out.getvalue() == b""
+
+
+# --- what must not reach a terminal ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("a\x1b]0;title\x07b", "ab"),
+        ("a\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\b", "alinkb"),
+        ("a\x1b]52;c;ZWNobw==\x07b", "ab"),
+        ("a\x9b2Jb\x9d0;t\x9cc", "abc"),
+        ("a\x1bPq#0\x1b\\b", "ab"),
+        ("a\x1bcb", "ab"),
+        ("a\rb\x08c\x7f", "abc"),
+        ("two\r\nlines\tand a tab", "two\nlines\tand a tab"),
+        ("safe \u202eevil\u202c", "safe evil"),
+        ("中文 😀 e\u0301", "中文 😀 e\u0301"),
+        ("cut \x1b[3", "cut "),
+    ],
+)
+def test_sequences_and_controls_are_taken_out(text: str, left: str) -> None:
+    assert clean(text) == left
+
+
+@given(st.text(alphabet=st.sampled_from("\x1b\x9b\x9d[]0;1mJ\x07\\P\r\n\tabc\x00\u202e")))
+def test_no_text_can_command_a_terminal(text: str) -> None:
+    left = clean(text)
+    assert not any(ord(one) < 32 and one not in "\n\t" for one in left)
+    assert not any(0x7F <= ord(one) < 0xA0 for one in left)
+    assert clean(left) == left
+
+
+def test_marks_of_a_cleaned_text_are_dropped_rather_than_slipped() -> None:
+    marks = (Span(start=0, end=4, kind="bold"),)
+    assert clean_rich(RichText(text="\x1b[1mbold", spans=marks)) == RichText(text="bold")
+    assert clean_rich(RichText(text="bold", spans=marks)).spans == marks
+
+
+def test_marks_are_painted_and_only_web_links_become_links() -> None:
+    spans = (
+        Span(start=0, end=1, kind="bold"),
+        Span(start=1, end=2, kind="link", detail="https://x.example/\x1b]8;;evil\x07"),
+        Span(start=2, end=3, kind="link", detail="file:///etc/passwd"),
+    )
+    painted = paint(RichText(text="abc", spans=spans))
+    assert [str(span.style) for span in painted.spans] == [
+        "bold",
+        "underline link https://x.example/",
+        "underline",
+    ]
+
+
+# --- the screen ------------------------------------------------------------------------------
+
+
+class Terminal:
+    """A screen with keys to press and paper to read."""
+
+    def __init__(self, keys: PipeInput, **more: Any) -> None:
+        self.keys = keys
+        self.paper = io.StringIO()
+        console = Console(file=self.paper, force_terminal=True, width=60, height=12)
+        self.screen = Screen("en", keyboard=keys, display=DummyOutput(), console=console, **more)
+
+    @property
+    def text(self) -> str:
+        return clean(self.paper.getvalue())
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    with create_pipe_input() as keys:
+        yield Terminal(keys)
+
+
+async def session(
+    terminal: Terminal,
+    answer: Callable[[ConsoleAdapter], Any] | None = None,
+    **more: Any,
+) -> Sink:
+    """A whole session: whatever comes in is answered by `answer`."""
+    open_answers: set[asyncio.Task[Any]] = set()
+
+    def answered(intake: Intake) -> None:
+        if intake.message and answer:
+            open_answers.add(asyncio.ensure_future(answer(adapter)))
+
+    async def depth() -> Depth:
+        leased = sum(not task.done() for task in open_answers)
+        return Depth(waiting=0, leased=leased, dead=0, oldest_ms=0)
+
+    sink = Sink(answered)
+    adapter = ConsoleAdapter(
+        DeskConfig(), SystemClock(), surface=terminal.screen, depth=depth, **more
+    )
+    await asyncio.wait_for(adapter.run(sink), 20)
+    await asyncio.gather(*open_answers)
+    return sink
+
+
+async def reply(adapter: ConsoleAdapter, *texts: str) -> None:
+    """One message that grows, as delivery makes it grow."""
+    ref = await adapter.send(adapter.place, shown("Looking…", final=False), guard=free)
+    for index, text in enumerate(texts):
+        await asyncio.sleep(0)
+        final = index == len(texts) - 1
+        await adapter.edit(ref, shown(text, final=final), guard=free)
+
+
+@pytest.mark.parametrize("leave", ["quit\r", " EXIT \r", "\x04"])
+async def test_quit_and_ctrl_d_leave(terminal: Terminal, leave: str) -> None:
+    terminal.keys.send_text(f"hello\r{leave}")
+    assert (await session(terminal)).texts == ["hello"]
+    assert terminal.text.rstrip().endswith("Goodbye.")
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        ("two\x1b\rlines\r", "two\nlines"),
+        ("two\\\rlines\r", "two\nlines"),
+        ("\x1b[200~pasted\nas\nit is\x1b[201~\r", "pasted\nas\nit is"),
+        ("given up\x03kept\r", "kept"),
+        ("你好\r", "你好"),
+    ],
+)
+async def test_lines_are_edited_as_in_a_good_terminal_program(
+    terminal: Terminal, keys: str, text: str
+) -> None:
+    terminal.keys.send_text(keys + "\x04")
+    assert (await session(terminal)).texts == [text]
+
+
+async def test_an_answer_grows_in_place_and_stands_once(terminal: Terminal) -> None:
+    terminal.keys.send_text("q\rquit\r")
+    await session(terminal, lambda adapter: reply(adapter, "Seven", "Seven days."))
+    after = terminal.text.rpartition("Seven days.")
+    assert "Looking…" in after[0]
+    assert "Seven" not in after[2]
+
+
+async def test_the_next_question_waits_for_the_answer(terminal: Terminal) -> None:
+    order: list[str] = []
+
+    async def answer(adapter: ConsoleAdapter) -> None:
+        order.append("asked")
+        await reply(adapter, "Done.")
+        order.append("answered")
+
+    terminal.keys.send_text("one\rtwo\r\x04")
+    await session(terminal, answer)
+    assert order == ["asked", "answered"] * 2
+
+
+async def test_ctrl_c_stops_the_answer_and_keeps_the_session(terminal: Terminal) -> None:
+    begun = asyncio.Event()
+    stopped = asyncio.Event()
+
+    async def endless(adapter: ConsoleAdapter) -> None:
+        if begun.is_set():
+            await reply(adapter, "Second answer.")
+            return
+        ref = await adapter.send(adapter.place, shown("Once upon", final=False), guard=free)
+        begun.set()
+        terminal.keys.send_text("\x03")
+        await stopped.wait()
+        await adapter.edit(ref, shown("Once upon (stopped)"), guard=free)
+        terminal.keys.send_text("more\r\x04")
+
+    class Stopping(Sink):
+        async def __call__(self, intakes: Sequence[Intake]) -> None:
+            await super().__call__(intakes)
+            if intakes[0].signal:
+                stopped.set()
+            else:
+                tasks.append(asyncio.ensure_future(endless(adapter)))
+
+    tasks: list[asyncio.Task[None]] = []
+
+    async def depth() -> Depth:
+        leased = sum(not task.done() for task in tasks)
+        return Depth(waiting=0, leased=leased, dead=0, oldest_ms=0)
+
+    adapter = ConsoleAdapter(DeskConfig(), SystemClock(), surface=terminal.screen, depth=depth)
+    sink = Stopping()
+    terminal.keys.send_text("tell me a story\r")
+    await asyncio.wait_for(adapter.run(sink), 20)
+    signals = [one.signal for one in sink.taken if one.signal]
+    assert [signal.kind for signal in signals] == ["stop"]
+    assert signals[0].conversation == adapter.place.conversation
+    assert sink.texts == ["tell me a story", "more"]
+    assert "Once upon (stopped)" in terminal.text
+    assert "Second answer." in terminal.text
+
+
+async def test_a_second_ctrl_c_gives_the_line_back_though_nothing_stops(
+    terminal: Terminal,
+) -> None:
+    hanging = Depth(waiting=0, leased=1, dead=0, oldest_ms=0)
+
+    async def depth() -> Depth:
+        return hanging
+
+    sink = Sink(lambda intake: terminal.keys.send_text("\x03\x03\x04" if intake.message else ""))
+    adapter = ConsoleAdapter(DeskConfig(), SystemClock(), surface=terminal.screen, depth=depth)
+    terminal.keys.send_text("q\r")
+    await asyncio.wait_for(adapter.run(sink), 20)
+    assert sink.texts == ["q"]
+    assert "Stopping…" in terminal.text
+
+
+async def test_time_and_tokens_stand_under_the_answer(terminal: Terminal) -> None:
+    async def rows(since: int, until: int) -> list[LedgerRow]:
+        usage = Usage(prompt=40, completion=2)
+        return [
+            LedgerRow(
+                at=since,
+                route="grounded",
+                outcome="answered",
+                total_ms=1234,
+                first_text_ms=210,
+                usage=usage,
+                model="glm-x",
+            )
+        ]
+
+    terminal.keys.send_text("q\rquit\r")
+    await session(terminal, lambda adapter: reply(adapter, "A."), rows=rows)
+    assert "1.2 s, first text after 0.2 s · 42 tokens · glm-x" in terminal.text
+
+
+async def test_a_text_longer_than_the_screen_shows_its_end_and_is_printed_whole(
+    terminal: Terminal,
+) -> None:
+    story = "\n".join(f"line {number}" for number in range(100))
+    terminal.keys.send_text("q\rquit\r")
+    await session(terminal, lambda adapter: reply(adapter, story, story))
+    head, _, printed = terminal.text.rpartition("line 0\n")
+    assert "line 99" in head
+    assert "line 98\nline 99" in printed.replace(" \n", "\n")
+
+
+async def test_parts_of_an_answer_are_printed_in_order_and_repeats_not_again(
+    terminal: Terminal,
+) -> None:
+    async def parts(adapter: ConsoleAdapter) -> None:
+        one = await adapter.send(adapter.place, shown("part one", final=False), guard=free)
+        two = await adapter.send(adapter.place, shown("part two", final=False), guard=free)
+        gone = await adapter.send(adapter.place, shown("surplus", final=False), guard=free)
+        await adapter.edit(two, shown("PART TWO"), guard=free)
+        await adapter.edit(one, shown("PART ONE"), guard=free)
+        await adapter.edit(one, shown("PART ONE"), guard=free)
+        await adapter.delete(gone, guard=free)
+
+    terminal.keys.send_text("q\rquit\r")
+    await session(terminal, parts)
+    assert terminal.text.count("PART ONE") == 1
+    assert terminal.text.index("PART ONE") < terminal.text.rindex("PART TWO")
+
+
+async def test_commands_are_completed_at_the_start_only(terminal: Terminal) -> None:
+    adapter = ConsoleAdapter(DeskConfig(locale="zh"), SystemClock(), surface=terminal.screen)
+    await adapter.set_menu([("stats", {"en": "numbers", "zh": "统计"}), ("stop", {})], [])
+    words = terminal.screen.words
+    assert isinstance(words, Words)
+
+    def offered(typed: str) -> list[tuple[str, str]]:
+        found = words.get_completions(Document(typed), CompleteEvent())
+        return [(one.text, one.display_meta_text) for one in found]
+
+    assert offered("/sta") == [("/stats", "统计")]
+    assert [text for text, _ in offered("/")] == ["/stats", "/stop"]
+    assert offered("hello /sta") == offered("/stats ") == offered("sta") == []
+
+
+async def test_typed_lines_are_kept_for_the_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    with create_pipe_input() as keys:
+        terminal = Terminal(keys, history=path)
+        keys.send_text("remember me\r\x04")
+        await session(terminal)
+    assert mode_of(path) == 0o600
+    with create_pipe_input() as keys:
+        terminal = Terminal(keys, history=path)
+        keys.send_text("\x1b[A\r\x04")
+        assert (await session(terminal)).texts == ["remember me"]
+
+
+def mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+async def test_keys_typed_during_an_answer_are_the_next_line(terminal: Terminal) -> None:
+    async def answer(adapter: ConsoleAdapter) -> None:
+        ref = await adapter.send(adapter.place, shown("…", final=False), guard=free)
+        if not sent:
+            sent.append("ahead")
+            terminal.keys.send_text("ahead\r\x04")
+            while not any(typeahead._buffer.values()):
+                await asyncio.sleep(0)
+        await adapter.edit(ref, shown("Done."), guard=free)
+
+    sent: list[str] = []
+    terminal.keys.send_text("q\r")
+    assert (await session(terminal, answer)).texts == ["q", "ahead"]
+
+
+async def test_the_console_can_delete_and_has_a_menu(terminal: Terminal) -> None:
+    adapter = ConsoleAdapter(DeskConfig(), SystemClock(), surface=terminal.screen)
+    assert isinstance(adapter, Deletes)
+    assert isinstance(adapter, HasMenu)
