@@ -102,7 +102,9 @@ class Calls:
 
     def ready(self, gates: tuple[Gate, ...], *, final: bool) -> float:
         """When a call through these gates may leave."""
-        now = self._clock.monotonic()
+        return self._ready(gates, now=self._clock.monotonic(), final=final)
+
+    def _ready(self, gates: tuple[Gate, ...], *, now: float, final: bool) -> float:
         if self._pace is None:
             return max(now, self._bans.banned_until(gates))
         return self._pace.ready(gates, now=now, final=final)
@@ -143,7 +145,7 @@ class Calls:
             banned = self._bans.banned_until(call.gates) - now
             if banned > (PATIENCE_SECONDS if call.final else 0.0):
                 raise PlatformBusy("this chat is under flood control", retry_after=banned)
-            at = self.ready(call.gates, final=call.final)
+            at = self._ready(call.gates, now=now, final=call.final)
             if at <= now:
                 break
             await self._clock.sleep(at - now)
