@@ -201,13 +201,22 @@ class _Link:
     @classmethod
     async def open(cls, path: str, *, writer: bool, start: Start | None = None) -> Self:
         """Connect; `start` runs in the thread before anything else. Raises our errors."""
-        link = cls()
+        link, failures = cls(), list[Exception]()
 
-        def connector() -> BatchConnection:
-            link._connection = connect(path, writer=writer, start=start)
+        def connector() -> sqlite.Connection:
+            try:
+                link._connection = connect(path, writer=writer, start=start)
+            except (StorageError, sqlite.Error, ValueError) as error:
+                # aiosqlite leaves the thread of a failed connector to stop by itself, perhaps
+                # after the loop is closed; so it gets a connection, which is closed in order.
+                failures.append(error)
+                return sqlite.connect(MEMORY)
             return link._connection
 
         link._thread = await aiosqlite.Connection(connector, iter_chunk_size=64)
+        if failures:
+            await link.close()
+            raise failures[0]
         return link
 
     async def run(self, batch: Sequence[Job[Any]]) -> None:
