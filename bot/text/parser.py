@@ -19,7 +19,10 @@ _CJK = re.compile(
     "[\u2e80-\u2fff\u3040-\u30ff\u3100-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
     "\U00020000-\U0003ffff]"
 )
-_ASTERISK, _UNDERSCORE, _TILDE = 0x2A, 0x5F, 0x7E
+_CJK_MARK = re.compile(
+    "[\u3001-\u3020\u3030\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\u201c\u201d\u2026]"
+)
+_TILDE = 0x7E
 _RUN = re.compile(r"`+")
 _TRAILING = re.compile(r"(?:[*_~`]+|!)$")
 _HALF_TARGET = re.compile(r"!?\[([^\[\]\n]*)\]\([^()\s]*(?:\s\"[^\"]*)?$")
@@ -29,7 +32,8 @@ _HALF_LABEL = re.compile(r"!?\[[^\[\]\n]{0,200}$")
 class _State(StateInline):
     """CommonMark wants white space beside a marker that stands next to punctuation.
 
-    CJK text has none, so there a CJK character does as well: `**重点。**后面` is bold.
+    CJK text has none, so there a CJK character does as well, and so does CJK punctuation itself:
+    `**重点。**后面` is bold.
     """
 
     def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: N802, N803, FBT001 (markdown-it's name)
@@ -39,9 +43,11 @@ class _State(StateInline):
         after = self.src[end] if end < self.posMax else " "
         if not canSplitWord or (scanned.can_open and scanned.can_close):
             return scanned
+        opens = not after.isspace() and (_CJK.match(before) or _CJK_MARK.match(after))
+        closes = not before.isspace() and (_CJK.match(after) or _CJK_MARK.match(before))
         return Scanned(
-            can_open=scanned.can_open or (not after.isspace() and bool(_CJK.match(before))),
-            can_close=scanned.can_close or (not before.isspace() and bool(_CJK.match(after))),
+            can_open=scanned.can_open or bool(opens),
+            can_close=scanned.can_close or bool(closes),
             length=scanned.length,
         )
 

@@ -1,0 +1,136 @@
+"""The pipe on virtual time: real worker, delivery, store and Telegram adapter; a scripted engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+from adapters.telegram.adapter import TelegramAdapter
+from bot.config import Secret, TelegramConfig
+from bot.ports import Intake
+from bot.reply.deliver import Deliverer
+from bot.service import Worker
+from bot.types import Begin, Done, Grounds, Lease, MemoryId, PersonId, ReplyEvent, Text, value
+from storage.stores import Stores, stores
+from tests.fakes.inline_database import InlineDatabase
+from tests.fakes.loop import VirtualClock
+from tests.fakes.telegram.core import FakeTelegram
+from tests.fakes.telegram.direct import DirectRequest
+
+Script = Callable[[Lease], AsyncGenerator[ReplyEvent, None]]
+
+
+def begin(lease: Lease, locale: str = "zh") -> Begin:
+    """The first event of a reply to this lease."""
+    return Begin(
+        locale=locale,
+        person=PersonId(1),
+        memory=MemoryId(f"memory:{lease.conversation}"),
+        question=lease.messages[-1].message.text,
+    )
+
+
+class Written:
+    """Streams answers as a model does; notes when each was whole.
+
+    `answers` by question; `rate` deltas a second, of `size` characters each.
+    """
+
+    def __init__(self, answers: dict[str, str], *, rate: float = 50.0, size: int = 4) -> None:
+        self.answers = answers
+        self.ended: dict[str, float] = {}
+        self.asked: list[str] = []
+        self._rate, self._size = rate, size
+
+    async def __call__(self, lease: Lease) -> AsyncGenerator[ReplyEvent, None]:
+        question = lease.messages[-1].message.text
+        self.asked.append(question)
+        yield begin(lease)
+        yield Grounds(route="open")
+        text = self.answers[question]
+        for start in range(0, len(text), self._size):
+            if self._rate:
+                await asyncio.sleep(1 / self._rate)
+            yield Text(delta=text[start : start + self._size])
+        self.ended[question] = asyncio.get_running_loop().time()
+        yield Done(route="open")
+
+
+class ScriptedEngine:
+    """Stands where the engine does."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    def handle(
+        self, lease: Lease, *, deadline: float | None = None
+    ) -> AsyncGenerator[ReplyEvent, None]:
+        return self._script(lease)
+
+    async def locale(self, lease: Lease) -> str:
+        return "zh"
+
+
+@value
+class VirtualDesk:
+    """A desk at work and the world it serves."""
+
+    telegram: FakeTelegram
+    stores: Stores
+    adapter: TelegramAdapter
+
+    async def quiet(self, seconds: float = 600.0) -> None:
+        """Until everything said so far has its outcome."""
+        await asyncio.sleep(1.0)
+        deadline = asyncio.get_running_loop().time() + seconds
+        while True:
+            depth = await self.stores.inbox.depth()
+            if not (depth.waiting or depth.leased or self.telegram.queue):
+                return
+            assert asyncio.get_running_loop().time() < deadline, f"not settled: {depth}"
+            await asyncio.sleep(0.5)
+
+
+@asynccontextmanager
+async def virtual_desk(
+    script: Script, telegram: FakeTelegram, *, pace: str = "official", database: Any = None
+) -> AsyncIterator[VirtualDesk]:
+    """Serve until the block is left."""
+    clock = VirtualClock()
+    kept = stores(database or InlineDatabase.open(), clock)
+    config = TelegramConfig(token=Secret(telegram.token), pace=pace)
+    adapter = TelegramAdapter(config, clock, random=Random(1), request=DirectRequest(telegram))
+    engine: Any = ScriptedEngine(script)
+    worker = Worker(
+        kept.inbox,
+        kept.people,
+        engine,
+        Deliverer(kept.inbox, clock),
+        {"telegram": adapter},
+        clock=clock,
+        owner="one",
+        concurrent=64,
+        staff=None,
+        locale="zh",
+        random=Random(2),
+    )
+
+    async def sink(intakes: Sequence[Intake]) -> None:
+        await kept.inbox.put(intakes)
+
+    tasks = [asyncio.create_task(adapter.run(sink)), asyncio.create_task(worker.run())]
+    try:
+        yield VirtualDesk(telegram=telegram, stores=kept, adapter=adapter)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await kept.close()
+
+
+def fake(*, flood: bool = True, **options: Any) -> FakeTelegram:
+    """A Telegram on virtual time."""
+    return FakeTelegram(clock=VirtualClock(), flood=flood, **options)
