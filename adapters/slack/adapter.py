@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -23,13 +23,14 @@ from bot.errors import (
     PlatformError,
     PlatformUnavailable,
 )
-from bot.ports import Sink
-from bot.types import Frame, Guard, Limits, MessageRef, Place, RichText
+from bot.ports import HttpReply, HttpRoute, Sink
+from bot.types import Frame, Guard, Limits, MessageRef, Place, RichText, value
 
 if TYPE_CHECKING:
     from slack_bolt.app.async_app import AsyncApp
     from slack_sdk.web.async_client import AsyncWebClient
 
+EVENTS_PATH = "/slack/events"
 EVENT_TYPE = "frontdesk_reply"
 READ_BACK_SECONDS = 3600
 CONNECT_SECONDS = 30.0
@@ -46,10 +47,20 @@ _WHISPER = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, edits=False
 log = logging.getLogger("frontdesk.slack")
 
 
+@value
+class Identity:
+    """What auth.test says: who we are, as ids and as names, and what we were granted."""
+
+    me: Me
+    team: str
+    name: str
+    scopes: frozenset[str]
+
+
 class SlackAdapter:
     """One app in one workspace. `account` is the team id, known once `start` has returned.
 
-    Fulfils Adapter, Deletes, TakesFiles and FindsPosts.
+    Fulfils Adapter, Deletes, TakesFiles, FindsPosts and HasRoutes.
     """
 
     platform = "slack"
@@ -65,9 +76,8 @@ class SlackAdapter:
         ping_seconds: float = 5.0,
     ) -> None:
         if not config.bot_token:
-            raise ConfigError("slack.bot_token: expected a token that begins with xoxb-")
+            raise ConfigError("SLACK_BOT_TOKEN: expected a token that begins with xoxb-")
         self.account = ""
-        self.scopes: frozenset[str] = frozenset()
         self.mode = _mode(config)
         self._config = config
         self._clock = clock
@@ -106,17 +116,34 @@ class SlackAdapter:
         Raises PlatformLocked when the token is refused.
         """
         async with self._starting:
-            if self._app is not None:
-                return
-            calls = self._open()
-            answer = await self._identify(calls)
-            me = Me(account=answer["team_id"], user=answer["user_id"], bot=answer.get("bot_id", ""))
-            self.account = calls.account = me.account
-            self.scopes = frozenset(filter(None, answer["scopes"].replace(" ", "").split(",")))
-            self._events = Events(me, calls, self._clock, party=self._party, words=self._words)
-            assert self._client is not None
-            secret = self._config.signing_secret.reveal()
-            self._app = bolt_app(self._events, me, self._client, secret)
+            wait = 1.0
+            while self._app is None:
+                try:
+                    self._known(await self.identity())
+                except (PlatformUnavailable, PlatformBusy) as error:
+                    log.warning("Slack cannot be reached: %s", error)
+                    await self._clock.sleep(max(error.retry_after or 0.0, wait))
+                    wait = min(wait * 2, START_WAIT_MAX)
+
+    async def identity(self) -> Identity:
+        """Ask Slack who we are, once. Raises PlatformError."""
+        answer = await self._open().call("auth.test", {})
+        granted = answer["scopes"].replace(" ", "").split(",")
+        return Identity(
+            me=Me(account=answer["team_id"], user=answer["user_id"], bot=answer.get("bot_id", "")),
+            team=answer.get("team", ""),
+            name=answer.get("user", ""),
+            scopes=frozenset(filter(None, granted)),
+        )
+
+    def _known(self, identity: Identity) -> None:
+        """From here on events can be taken and calls made."""
+        calls, me = self._open(), identity.me
+        assert self._client is not None
+        self.account = calls.account = me.account
+        self._events = Events(me, calls, self._clock, party=self._party, words=self._words)
+        secret = self._config.signing_secret.reveal()
+        self._app = bolt_app(self._events, me, self._client, secret)
 
     def _open(self) -> Calls:
         """The shared session and the client on it; the SDK alone opens one per call."""
@@ -135,16 +162,6 @@ class SlackAdapter:
             )
             self._calls = Calls(self._client, self._clock, self._random)
         return self._calls
-
-    async def _identify(self, calls: Calls) -> Mapping[str, Any]:
-        wait = 1.0
-        while True:
-            try:
-                return await calls.call("auth.test", {})
-            except (PlatformUnavailable, PlatformBusy) as error:
-                log.warning("Slack cannot be reached: %s", error)
-                await self._clock.sleep(max(error.retry_after or 0.0, wait))
-                wait = min(wait * 2, START_WAIT_MAX)
 
     async def run(self, sink: Sink) -> None:
         await self.start()
@@ -194,29 +211,30 @@ class SlackAdapter:
             if await client.is_connected():
                 seen = self._clock.monotonic()
 
-    async def handle_http(
-        self, body: bytes, headers: Mapping[str, str]
-    ) -> tuple[int, dict[str, str], str]:
-        """Answer one request of Slack's: status, headers, body. The caller bounds the size.
+    def routes(self) -> Sequence[HttpRoute]:
+        if self.mode != "http":
+            return ()
+        return (HttpRoute(method="POST", path=EVENTS_PATH, handler=self.handle_http),)
 
-        200 only when what it carried is stored. Without a signing secret nothing is accepted.
+    async def handle_http(self, body: bytes, headers: Mapping[str, str]) -> HttpReply:
+        """Answer one request of Slack's; the caller bounds its size.
+
+        200 only when what it carried is stored. Without a signing secret nothing is accepted: an
+        empty key is one that everybody knows.
         """
         from slack_bolt.request.async_request import AsyncBoltRequest
 
         if not self._config.signing_secret:
-            return 404, {}, ""
+            return HttpReply(status=404)
         if self._app is None:
-            return 503, {}, ""
+            return HttpReply(status=503)
         try:
-            text = body.decode()
-        except UnicodeDecodeError:
-            return 400, {}, ""
-        try:
-            request = AsyncBoltRequest(body=text, headers=dict(headers))
-        except ValueError:  # no JSON where JSON was announced
-            return 400, {}, ""
+            request = AsyncBoltRequest(body=body.decode(), headers=dict(headers))
+        except ValueError:  # no UTF-8, or no JSON where JSON was announced
+            return HttpReply(status=400)
         answer = await self._app.async_dispatch(request)
-        return answer.status, dict(answer.first_headers_without_set_cookie()), answer.body
+        told = dict(answer.first_headers_without_set_cookie())
+        return HttpReply(status=answer.status, body=answer.body.encode(), headers=told)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -377,9 +395,9 @@ def _mode(config: SlackConfig) -> str:
     if mode == "auto":
         mode = "socket" if config.app_token else "http"
     if mode == "socket" and not config.app_token:
-        raise ConfigError("slack.app_token: Socket Mode needs a token that begins with xapp-")
+        raise ConfigError("SLACK_APP_TOKEN: Socket Mode needs a token that begins with xapp-")
     if mode == "http" and not config.signing_secret:
-        raise ConfigError("slack.signing_secret: events over HTTP cannot be trusted without it")
+        raise ConfigError("SLACK_SIGNING_SECRET: events over HTTP cannot be trusted without it")
     if mode not in ("socket", "http"):
-        raise ConfigError(f"slack.mode: expected socket, http or auto, not {mode}")
+        raise ConfigError(f"SLACK_MODE: expected socket, http or auto, not {mode}")
     return mode

@@ -86,9 +86,8 @@ async def mounted(adapter: SlackAdapter) -> AsyncIterator[str]:
     """Our side of the HTTP transport, as bot/web mounts it."""
 
     async def events(request: web.Request) -> web.Response:
-        status, headers, body = await adapter.handle_http(await request.read(), request.headers)
-        headers.pop("content-type", None)
-        return web.Response(status=status, text=body, headers=headers)
+        reply = await adapter.handle_http(await request.read(), request.headers)
+        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
     app = web.Application()
     app.router.add_post("/slack/events", events)

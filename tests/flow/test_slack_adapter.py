@@ -116,16 +116,16 @@ async def test_without_a_signing_secret_http_is_closed(fake: FakeSlack) -> None:
     )
     adapter = SlackAdapter(config, QuickClock(), random=random.Random(1))
     await adapter.start()
-    assert (await adapter.handle_http(b"{}", {}))[0] == 404
+    assert (await adapter.handle_http(b"{}", {})).status == 404
     await adapter.close()
 
 
 async def test_bytes_that_are_no_request_are_refused_and_harm_nothing(fake: FakeSlack) -> None:
     store = Store()
     async with running(fake, "http", store) as adapter:
-        assert (await adapter.handle_http(b"\xff\xfe", {}))[0] == 400
+        assert (await adapter.handle_http(b"\xff\xfe", {})).status == 400
         kind = {"content-type": "application/json"}
-        assert (await adapter.handle_http(b"{no json", kind))[0] in (400, 401)
+        assert (await adapter.handle_http(b"{no json", kind)).status in (400, 401)
     assert store.intakes == []
 
 
@@ -138,14 +138,14 @@ async def test_the_url_challenge_is_answered(fake: FakeSlack) -> None:
             "x-slack-request-timestamp": stamp,
             "x-slack-signature": payloads.signature(SIGNING_SECRET, stamp, text),
         }
-        status, _, body = await adapter.handle_http(text.encode(), headers)
-    assert status == 200
-    assert "c-123" in body
+        reply = await adapter.handle_http(text.encode(), headers)
+    assert reply.status == 200
+    assert b"c-123" in reply.body
 
 
 async def test_before_it_is_known_who_we_are_nothing_is_acknowledged(fake: FakeSlack) -> None:
     adapter = adapter_for(fake, "http")
-    assert (await adapter.handle_http(b"{}", {}))[0] == 503
+    assert (await adapter.handle_http(b"{}", {})).status == 503
     await adapter.close()
 
 
