@@ -1,4 +1,4 @@
-"""The pipe on virtual time: real worker, delivery, store and Telegram adapter; a scripted engine."""
+"""The pipe on virtual time: real worker, delivery, store and adapter; a scripted engine."""
 
 from __future__ import annotations
 
