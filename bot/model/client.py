@@ -198,7 +198,7 @@ class HttpModel:
         try:
             async with timeout:
                 yield restart
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise ModelRefused(f"model.base_url: not an address: {error}") from error
         except aiohttp.ConnectionTimeoutError as error:
             raise ModelUnavailable("no connection in time") from error
