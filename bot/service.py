@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from random import Random
 
 import structlog
@@ -28,6 +29,8 @@ RETRY_SECONDS = (5.0, 20.0, 60.0, 180.0)
 """Rest before each further attempt: minutes in all, as a provider's outage lasts."""
 DRAIN_SECONDS = 25.0
 """DESIGN 6: what is running may finish within this after SIGTERM."""
+IDLE_SECONDS = 30.0
+"""The inbox wakes the worker by itself; this is only how often it looks all the same."""
 BATCH = 32
 """Leases taken in one transaction; more would keep the writer from others' commits."""
 
@@ -56,7 +59,7 @@ class Worker:
         self._deliverer = deliverer
         self._adapters = adapters
         self._clock = clock
-        self._owner = owner
+        self.owner = owner
         self._concurrent = concurrent
         self._staff = staff
         self._locale = locale or "en"
@@ -92,7 +95,7 @@ class Worker:
         leases: list[Lease] = []
         if room > 0:
             try:
-                leases = await self._inbox.lease(self._owner, min(room, BATCH))
+                leases = await self._inbox.lease(self.owner, min(room, BATCH))
             except StorageError as error:
                 log.exception("lease_failed", kind=type(error).__name__)
                 await self._clock.sleep(1.0)
@@ -113,11 +116,11 @@ class Worker:
     async def _wait(self, *, full: bool) -> None:
         """Until there is work and room for it, or the drain begins."""
         self._freed.clear()
-        waits = [asyncio.create_task(self._draining.wait())]
-        if full:
-            waits.append(asyncio.create_task(self._freed.wait()))
-        else:
-            waits.append(asyncio.create_task(self._inbox.wait(30.0)))
+        until = self._freed.wait() if full else self._inbox.wait(IDLE_SECONDS)
+        waits: list[asyncio.Task[object]] = [
+            asyncio.create_task(self._draining.wait()),
+            asyncio.create_task(until),
+        ]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in waits:
             task.cancel()
@@ -125,7 +128,7 @@ class Worker:
 
     async def _guarded(self, lease: Lease) -> None:
         """One lease; whatever goes wrong in it stays in it."""
-        bound = log.bind(conversation=lease.conversation, answer=lease.id, attempt=lease.attempt)
+        bound = log.bind(conversation=lease.conversation, answer_id=lease.id, attempt=lease.attempt)
         try:
             await self._work(lease)
         except LeaseLost:
@@ -180,7 +183,7 @@ class Worker:
                     hold.lease, until=self._clock.now(), error="question edited", counts=False
                 )
             else:
-                await self._inbox.settle(hold.lease, settlement)
+                await self._inbox.settle(hold.lease, _with_stop(settlement, hold))
         except LeaseLost:
             raise
         except TimeoutError:
@@ -188,7 +191,7 @@ class Worker:
         except BotError as error:
             await self._failed(hold, adapter, error)
         except Exception as error:  # guard: a bug in one reply stops no other
-            log.exception("attempt_crashed", answer=hold.lease.id)
+            log.exception("attempt_crashed", answer_id=hold.lease.id)
             await self._failed(hold, adapter, BotError(f"{type(error).__name__}: {error}"))
 
     async def _reply(self, hold: Hold, adapter: Adapter) -> Settlement | None:
@@ -206,7 +209,7 @@ class Worker:
         name = self._name()
         log.warning(
             "attempt_failed",
-            answer=lease.id,
+            answer_id=lease.id,
             attempt=lease.attempt,
             kind=type(error).__name__,
             error=str(error),
@@ -253,7 +256,7 @@ class Worker:
 
     def _name(self) -> str:
         """A reference id that a person can quote and an operator can find."""
-        return reference(self._random)
+        return reference(self._random.choice)
 
     async def _tell(self, hold: Hold, adapter: Adapter, key: str, name: str) -> bool:
         """Put a sentence of apology where the answer would stand; False when that fails too."""
@@ -263,6 +266,12 @@ class Worker:
         except LeaseLost:
             raise
         except BotError as error:
-            log.warning("apology_failed", answer=hold.lease.id, kind=type(error).__name__)
+            log.warning("apology_failed", answer_id=hold.lease.id, kind=type(error).__name__)
             return False
         return True
+
+
+def _with_stop(settlement: Settlement, hold: Hold) -> Settlement:
+    """An answer that was stopped also ends the /stop that did it."""
+    stopped = settlement.ledger is not None and settlement.ledger.finish == "stopped"
+    return replace(settlement, covers=tuple(hold.stopped_by)) if stopped else settlement

@@ -471,7 +471,8 @@ class Settlement:
     """How a lease ends: one transaction, fenced by the epoch.
 
     `memory` and `person` say whose history `turns` join. `forwards` become inbox rows of the
-    places they go to.
+    places they go to. `covers` are keys of further messages of the conversation that this ends
+    as superseded: a /stop that did its work needs no answer of its own.
     """
 
     outcome: Outcome
@@ -481,6 +482,7 @@ class Settlement:
     changes: tuple[Change, ...] = ()
     forwards: tuple[Forward, ...] = ()
     ledger: LedgerRow | None = None
+    covers: tuple[str, ...] = ()
 
 
 @value

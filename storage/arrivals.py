@@ -46,11 +46,18 @@ def arrival(intake: Intake, *, now: int) -> Arrival:
     return Arrival(
         message=message,
         place=intake.message.place if intake.message else None,
-        signal=intake.signal,
+        signal=_signed(intake),
         signal_delivery=_delivery(intake.signal.conversation, intake.delivery)
         if intake.signal
         else None,
     )
+
+
+def _signed(intake: Intake) -> Signal | None:
+    """The signal, with the key of the message that said it, so that both end together."""
+    if intake.signal is None or intake.message is None or intake.signal.key is not None:
+        return intake.signal
+    return replace(intake.signal, key=intake.message.key)
 
 
 def message_row(

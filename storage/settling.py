@@ -19,7 +19,7 @@ from bot.types import (
     SetLocale,
     Settlement,
 )
-from storage.arrivals import add_message, message_row
+from storage.arrivals import add_message, dedupe_key, message_row
 from storage.codec import write_place
 from storage.database import Tx
 from storage.lines import put_to_sleep
@@ -53,6 +53,8 @@ async def finish(
         "now": now,
     }
     await tx.run_many("finish_message", [{"id": m.id, **common} for m in lease.messages])
+    for key in settlement.covers:
+        await tx.run("cover_message", dedupe=dedupe_key(lease.conversation, key), now=now)
     await _add_turns(tx, settlement)
     for change in settlement.changes:
         await _apply(tx, change, lease, settlement, now=now)

@@ -98,7 +98,9 @@ class Engine:
         person = await self._people.person(place, sender)
         role = role_of(place, sender.user, person, admins=self._admins, staff=self._staff)
         step = route(messages, role, self._commands.table.keys())
-        spoken = step.argument if isinstance(step, Run) else "\n".join(m.text for m in messages)
+        spoken = "\n".join(message.text for message in messages)
+        if isinstance(step, Run) and spoken.startswith("/"):
+            spoken = step.argument
         locale = language(
             spoken, chosen=person.locale, platform=sender.locale, default=self._desk.locale
         )

@@ -168,7 +168,7 @@ class _Delivery(Screen):
         """Keep one event; whether there may be something to do because of it."""
         if isinstance(event, Begin):
             self._record = Record(event)
-            return False
+            return True
         record = self._record
         assert record is not None, "the first event is Begin"
         locale, now = record.begin.locale, self._clock.monotonic()
@@ -220,7 +220,7 @@ class _Delivery(Screen):
             if self._aside:
                 await self._say(self._aside.popleft())
                 continue
-            if self._hold.stop.is_set() or reader.done():
+            if reader.done() or (self._hold.stop.is_set() and self._record):
                 return
             now = self._clock.monotonic()
             at, paced = self.next_at(now)

@@ -26,6 +26,7 @@ class Hold:
         self.stop = asyncio.Event()
         self.edited: dict[str, str] = {}
         self.deleted: set[str] = set()
+        self.stopped_by: list[str] = []
         self._inbox = inbox
         self._clock = clock
         self._lost = False
@@ -64,8 +65,9 @@ class Hold:
             case "stop":
                 named = signal.answer == self.lease.id
                 later = signal.answer is None and (signal.position or 0) > last
-                if named or later:
+                if (named or later) and not self.lease.messages[0].message.alone:
                     self.stop.set()
+                    self.stopped_by.extend(filter(None, [signal.key]))
             case "edit" if signal.key in keys:
                 self.edited[signal.key] = signal.text or ""
                 self.stop.set()

@@ -113,6 +113,8 @@ class Screen:
         if live is None or at is None or live.finished:
             return at, False
         ready = self._adapter.ready(self._place, final=live.urgent)
+        if ready <= self._clock.monotonic():
+            return at, False
         return max(at, ready), ready > at
 
     async def step(self) -> bool:

@@ -87,6 +87,10 @@ UPDATE inbox SET state = :state, outcome = :outcome, answer = :answer, error = :
        settled_at = :now
  WHERE id = :id AND state = 0;
 
+-- cover_message: a message that needed no answer of its own
+UPDATE inbox SET state = 2, outcome = 'superseded', settled_at = :now
+ WHERE dedupe = :dedupe AND state = 0;
+
 -- next_wake: now while anything is due, else when the next thing will be
 SELECT CASE WHEN EXISTS (SELECT 1 FROM inbox WHERE conversation = :conversation AND state = 0
                             AND due_at <= :now)

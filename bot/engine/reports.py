@@ -1,0 +1,62 @@
+"""What an owner asks about the desk, as text: its numbers and its health."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from zoneinfo import ZoneInfo
+
+from bot.config import DeskConfig
+from bot.i18n import say
+from bot.ports import Clock, Inbox, Ledger
+from bot.stats.render import render
+from bot.stats.report import report
+from bot.stats.span import parse_range
+from bot.types import ProviderHealth
+
+Probe = Callable[[], Awaitable[ProviderHealth | None]]
+"""Makes one real small call to the first model; None where no language model is configured."""
+
+
+class Reports:
+    """Reads the ledger and the inbox; the same text in chat, on the console and from the CLI."""
+
+    def __init__(
+        self, desk: DeskConfig, clock: Clock, ledger: Ledger, inbox: Inbox, probe: Probe
+    ) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._ledger = ledger
+        self._inbox = inbox
+        self._probe = probe
+
+    async def stats(self, argument: str, locale: str) -> str:
+        """The statistics of a range ("today", "7d", "2026-01-01..2026-02-01").
+
+        Raises UserError for a range that cannot be understood.
+        """
+        zone = ZoneInfo(self._desk.timezone)
+        span = parse_range(argument, now=self._clock.now(), zone=zone)
+        rows = await self._ledger.rows(span.since, span.until)
+        return render(report(rows, span, zone), locale)
+
+    async def health(self, _argument: str, locale: str) -> str:
+        """One real small call to the model, and what waits in the inbox."""
+        lines = [say(locale, "health.title", desk=self._desk.name)]
+        lines.append(_model_line(await self._probe(), locale))
+        depth = await self._inbox.depth()
+        counts = {"waiting": depth.waiting, "leased": depth.leased, "dead": depth.dead}
+        lines.append(say(locale, "health.inbox", **counts))
+        return "\n".join(lines)
+
+
+def _model_line(health: ProviderHealth | None, locale: str) -> str:
+    """One model in one line."""
+    if health is None:
+        return say(locale, "health.no_model")
+    return say(
+        locale,
+        f"health.model_{health.state}",
+        name=health.name,
+        latency=health.latency_ms or 0,
+        error=health.last_error,
+    )
