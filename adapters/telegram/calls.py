@@ -101,8 +101,8 @@ class Calls:
         self._random = random
 
     def ready(self, gates: tuple[Gate, ...], *, final: bool) -> float:
-        """When a call through these gates may leave."""
-        return self._ready(gates, now=self._clock.monotonic(), final=final)
+        """When a call through these gates may leave; a past time: now."""
+        return self._ready(gates, now=float("-inf"), final=final)
 
     def _ready(self, gates: tuple[Gate, ...], *, now: float, final: bool) -> float:
         if self._pace is None:
