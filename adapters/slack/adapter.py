@@ -60,7 +60,9 @@ class Identity:
 class SlackAdapter:
     """One app in one workspace. `account` is the team id, known once `start` has returned.
 
-    Fulfils Adapter, Deletes, TakesFiles, FindsPosts and HasRoutes.
+    `party` tells who the desk is in exchange with in a thread; `words` are commands that may be
+    said without a slash; `context`: messages in our threads that are not directed at us go to the
+    sink as well. Fulfils Adapter, Deletes, TakesFiles, FindsPosts and HasRoutes.
     """
 
     platform = "slack"
@@ -73,6 +75,7 @@ class SlackAdapter:
         random: random.Random,
         party: Party = nobody,
         words: Collection[str] = (),
+        context: bool = False,
         ping_seconds: float = 5.0,
     ) -> None:
         if not config.bot_token:
@@ -84,6 +87,7 @@ class SlackAdapter:
         self._random = random
         self._party = party
         self._words = words
+        self._context = context
         self._ping_seconds = ping_seconds
         self._starting = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
@@ -141,7 +145,14 @@ class SlackAdapter:
         calls, me = self._open(), identity.me
         assert self._client is not None
         self.account = calls.account = me.account
-        self._events = Events(me, calls, self._clock, party=self._party, words=self._words)
+        self._events = Events(
+            me,
+            calls,
+            self._clock,
+            party=self._party,
+            words=self._words,
+            context=self._context,
+        )
         secret = self._config.signing_secret.reveal()
         self._app = bolt_app(self._events, me, self._client, secret)
 

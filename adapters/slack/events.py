@@ -57,7 +57,14 @@ class Events:
     """Takes payloads in. `sink` is None while nobody stores: then nothing is acknowledged."""
 
     def __init__(
-        self, me: Me, calls: Calls, clock: Clock, *, party: Party, words: Collection[str]
+        self,
+        me: Me,
+        calls: Calls,
+        clock: Clock,
+        *,
+        party: Party,
+        words: Collection[str],
+        context: bool,
     ) -> None:
         self.sink: Sink | None = None
         self._me = me
@@ -65,6 +72,7 @@ class Events:
         self._clock = clock
         self._party = party
         self._words = frozenset(words)
+        self._context = context
         self._people: dict[str, Sender] = {}
         self._known_until: dict[str, float] = {}
         self._threads: dict[str, str | None] = {}
@@ -106,9 +114,14 @@ class Events:
             user = author(body)
             async with self._one_at_a_time(user):
                 await self._meet(user)
-        now = self._clock.now()
-        people, words = self._people, self._words
-        return Setting(now=now, party=party, people=people, words=words, quoted=quoted)
+        return Setting(
+            now=self._clock.now(),
+            party=party,
+            people=self._people,
+            words=self._words,
+            quoted=quoted,
+            context=self._context,
+        )
 
     def _one_at_a_time(self, key: str) -> asyncio.Lock:
         """The lock of this key; it is forgotten when nobody holds or awaits it."""

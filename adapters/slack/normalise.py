@@ -40,7 +40,7 @@ class Setting:
 
     `party` are the users the desk is in exchange with there; empty: the thread is none of ours.
     `quoted` is what the thread said before we were called in. `words` are commands that may be
-    said without a slash.
+    said without a slash. `context`: what is said in our threads, but not to us, is wanted too.
     """
 
     now: int
@@ -49,6 +49,7 @@ class Setting:
     words: Collection[str] = ()
     quoted: str | None = None
     strangers: bool = False
+    context: bool = False
 
 
 def position(ts: str) -> int:
@@ -174,7 +175,7 @@ def _said(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMessag
     place = thread_place(me, event["channel"], event.get("thread_ts") or event["ts"])
     called = me.user in named or event["type"] == "app_mention"
     directed = place.private or called or (user in setting.party and not named)
-    if not directed and not setting.party:
+    if not directed and not (setting.party and setting.context):
         return None
     shown = readable(text, me=me.user, people=setting.people)
     words = _words(shown, setting, addressed=called or place.private)

@@ -76,6 +76,7 @@ def adapter_for(
         QuickClock(),
         random=random.Random(7),
         words=("stats", "help"),
+        context=True,
         ping_seconds=ping_seconds,
         party=party,
     )

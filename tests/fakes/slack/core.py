@@ -329,7 +329,8 @@ class SlackCore:
         message.text, message.blocks = text[:text_max] if text_max else text, blocks
         live = args.get("link_names") or args.get("parse") == "full"
         self._listen(text, live=bool(live))
-        self._listen(message.markdown, pictures=True)
+        if blocks:
+            self._listen(message.markdown, pictures=True)
         message.history.append((self._now(), message.markdown))
 
     def _check(self, blocks: list[dict[str, Any]]) -> None:

@@ -1,0 +1,158 @@
+"""Payloads to intakes, without a wire: what `tests/flow` shows once, shown here for the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.slack.failures import refusal
+from adapters.slack.normalise import Me, Setting, joined_thread, normalise, position
+from bot.errors import (
+    MessageGone,
+    NotWelcome,
+    PlatformBusy,
+    PlatformError,
+    PlatformLocked,
+    PlatformRefused,
+    PlatformUnavailable,
+)
+from tests.fakes.slack import BOT, payloads
+
+ME = Me(account="T0DESK", user=BOT, bot="B0BOT")
+NOW = Setting(now=1_700_000_000_000, words=frozenset(("stats",)))
+TS = "1700000000.000100"
+
+
+def said(text: str, *, channel: str = "C1", kind: str = "channel", **more: Any) -> dict[str, Any]:
+    return payloads.envelope(payloads.message(channel, kind, "U1", text, TS, **more))
+
+
+@given(st.integers(0, 4_000_000_000), st.integers(0, 999_999), st.integers(1, 10**9))
+def test_positions_order_as_timestamps_do(seconds: int, micros: int, later: int) -> None:
+    total = seconds * 1_000_000 + micros
+    after = total + later
+    first = position(f"{seconds}.{micros:06d}")
+    assert first == total * 1000
+    assert first < position(f"{after // 1_000_000}.{after % 1_000_000:06d}")
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "alone"),
+    [
+        (f"<@{BOT}> stats", "/stats", True),
+        (f"<@{BOT}> Stats!", "/stats", True),
+        (f"<@{BOT}> /stats week", "/stats week", True),
+        (f"<@{BOT}> stats of last week please", "stats of last week please", False),
+        (f"<@{BOT}> 安静", "/quiet", True),
+        (f"<@{BOT}>", "", False),
+    ],
+)
+def test_only_a_whole_message_is_taken_for_a_command(text: str, words: str, alone: bool) -> None:
+    message = normalise(said(text), ME, NOW).message
+    assert message is not None
+    assert (message.text, message.alone) == (words, alone)
+
+
+def test_a_group_message_needs_a_mention_like_a_channel() -> None:
+    assert normalise(said("hi", channel="G1", kind="mpim"), ME, NOW).message is None
+    assert normalise(said("hi", channel="D1", kind="im"), ME, NOW).message is not None
+
+
+def test_a_reply_to_the_whole_channel_is_a_message_of_its_thread() -> None:
+    body = said(f"<@{BOT}> hi", subtype="thread_broadcast", thread_ts="1600000000.000100")
+    message = normalise(body, ME, NOW).message
+    assert message is not None
+    assert message.place.thread == "1600000000.000100"
+    assert joined_thread(body, ME) == message.place
+
+
+def test_undirected_words_are_left_out_unless_context_is_wanted() -> None:
+    body = said("among us", thread_ts="1600000000.000100")
+    others = Setting(now=NOW.now, party=("U2",))
+    assert normalise(body, ME, others).message is None
+    wanted = normalise(body, ME, Setting(now=NOW.now, party=("U2",), context=True)).message
+    assert wanted is not None
+    assert not wanted.directed
+
+
+def test_a_thread_whose_first_message_is_deleted_under_its_replies_is_a_deletion() -> None:
+    event = {
+        "type": "message",
+        "subtype": "message_changed",
+        "channel": "C1",
+        "ts": "1700000001.000100",
+        "message": {"subtype": "tombstone", "user": "U1", "ts": TS, "thread_ts": TS, "text": ""},
+        "previous_message": {"user": "U1", "ts": TS, "text": "x"},
+    }
+    signal = normalise(payloads.envelope(event), ME, NOW).signal
+    assert signal is not None
+    assert (signal.kind, signal.key) == ("delete", f"slack:T0DESK:C1:{TS}")
+
+
+def test_our_own_edits_are_no_edits_of_a_question() -> None:
+    """Each frame of a growing answer comes back as message_changed."""
+    ours = {"user": BOT, "bot_id": "B0BOT", "ts": TS, "text": "new"}
+    event = {
+        "type": "message",
+        "subtype": "message_changed",
+        "channel": "C1",
+        "ts": TS,
+        "message": ours,
+        "previous_message": {**ours, "text": "old"},
+    }
+    intake = normalise(payloads.envelope(event), ME, NOW)
+    assert intake.message is None
+    assert intake.signal is None
+
+
+def test_the_native_stop_button_stops_what_runs_in_its_thread() -> None:
+    event = {
+        "type": "agent_session_stopped",
+        "channel": "D1",
+        "thread_ts": TS,
+        "user": "U1",
+        "event_ts": "1700000009.000000",
+    }
+    signal = normalise(payloads.envelope(event), ME, NOW).signal
+    assert signal is not None
+    assert signal.kind == "stop"
+    assert signal.conversation == f"slack:T0DESK:D1:{TS}"
+    assert signal.position == position("1700000009.000000")
+
+
+def test_a_press_by_a_stranger_is_not_heard() -> None:
+    body = payloads.press("U9", "C1", {"ts": TS}, "stop:1", "", whispered=False)
+    body["user"]["team_id"] = "T9OTHER"
+    assert normalise(body, ME, NOW).signal is None
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (429, "ratelimited", PlatformBusy),
+        (200, "ratelimited", PlatformBusy),
+        (503, "", PlatformUnavailable),
+        (200, "internal_error", PlatformUnavailable),
+        (200, "message_not_found", MessageGone),
+        (404, "used_url", MessageGone),
+        (200, "channel_not_found", NotWelcome),
+        (200, "is_archived", NotWelcome),
+        (200, "token_revoked", PlatformLocked),
+        (200, "account_inactive", PlatformLocked),
+        (200, "invalid_blocks", PlatformRefused),
+        (200, "missing_scope", PlatformRefused),
+    ],
+)
+def test_each_refusal_says_what_can_be_done(
+    status: int, code: str, kind: type[PlatformError]
+) -> None:
+    assert type(refusal("chat.update", status, code, None)) is kind
+
+
+def test_a_429_always_names_a_wait() -> None:
+    assert refusal("m", 429, "", 7.0).retry_after == 7.0
+    assert refusal("m", 429, "", None).retry_after == 30.0
+    assert refusal("m", 429, "", 0.0).retry_after == 0.0
