@@ -102,7 +102,15 @@ async def run(loaded: Loaded, *, mode: Mode) -> int:
         if not platforms:
             from adapters.console import ConsoleAdapter
 
-            service.join(ConsoleAdapter(desk.config.desk, desk.clock))
+            stores = desk.stores
+            service.join(
+                ConsoleAdapter(
+                    desk.config.desk,
+                    desk.clock,
+                    depth=stores.inbox.depth,
+                    rows=stores.ledger.rows,
+                )
+            )
         await service.run()
     return 1 if service.failed else 0
 

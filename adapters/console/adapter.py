@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -64,7 +63,7 @@ class ConsoleAdapter:
         desk: DeskConfig,
         clock: Clock,
         *,
-        depth: Callable[[], Awaitable[Depth]] | None = None,
+        depth: Callable[[], Awaitable[Depth]],
         rows: Callable[[int, int], Awaitable[list[LedgerRow]]] | None = None,
         history: Path | None = None,
         surface: Plain | Screen | None = None,
@@ -75,7 +74,6 @@ class ConsoleAdapter:
         self._rows = rows
         self._surface = surface or _surface(self._locale, history)
         self._live = not isinstance(self._surface, Plain)
-        self._finals = asyncio.Event()
         self._position = 0
         self._sent = 0
         self._session = clock.now()
@@ -98,7 +96,6 @@ class ConsoleAdapter:
         """Take in what is typed or piped; each message is on disk before the next is read."""
         async for text in self._surface.texts():
             since = self._clock.now()
-            self._finals.clear()
             await sink([self._intake(text)])
             self.taken += 1
             if not isinstance(self._surface, Plain):
@@ -113,10 +110,7 @@ class ConsoleAdapter:
             screen.note(note)
 
     async def _settled(self) -> None:
-        """Until nothing is left to answer; without `depth`, until a message is final."""
-        if self._depth is None:
-            await self._finals.wait()
-            return
+        """Until nothing is left to answer."""
         while (depth := await self._depth()).waiting or depth.leased:
             await self._clock.sleep(_POLL)
 
@@ -168,21 +162,16 @@ class ConsoleAdapter:
         guard()
         self._sent += 1
         ref = MessageRef(place=place, id=f"{self._session}-{self._sent}")
-        self._show(ref, frame)
+        self._surface.show(ref.id, frame)
         return ref
 
     async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> None:
         guard()
-        self._show(ref, frame)
+        self._surface.show(ref.id, frame)
 
     async def delete(self, ref: MessageRef, *, guard: Guard) -> None:
         guard()
         self._surface.drop(ref.id)
-
-    def _show(self, ref: MessageRef, frame: Frame) -> None:
-        self._surface.show(ref.id, frame)
-        if frame.final:
-            self._finals.set()
 
     async def set_menu(
         self, commands: Sequence[tuple[str, dict[str, str]]], admins: Sequence[str]

@@ -95,7 +95,7 @@ class _Tail:
 
 
 class Screen:
-    """The terminal. Messages appear in the order of their first sight and settle when final."""
+    """The terminal. Messages stand in the order of their first sight."""
 
     def __init__(
         self,
@@ -202,17 +202,18 @@ class Screen:
     # --- showing ----------------------------------------------------------------------------
 
     def show(self, name: str, frame: Frame) -> None:
-        """Let message `name` show this; final frames are printed for good, in order."""
-        text = clean(frame.content.text)
-        if self._settled.get(name) == text:
+        """Let message `name` show this.
+
+        While an answer is followed it grows in place and is printed for good at the end, whatever
+        calls itself final before; outside of that a final frame is printed at once.
+        """
+        if self._settled.get(name) == clean(frame.content.text):
             return
         self._open[name] = frame
-        ready = []
-        for one, known in self._open.items():
-            if not known.final:
-                break
-            ready.append(one)
-        self._settle(ready)
+        if self._live is not None:
+            self._refresh()
+        elif frame.final:
+            self._settle([name])
 
     def drop(self, name: str) -> None:
         """Take an unsettled message away."""

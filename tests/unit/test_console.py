@@ -34,6 +34,10 @@ def shown(text: str, *, final: bool = True) -> Frame:
     return Frame(content=RichText(text=text), final=final)
 
 
+async def idle() -> Depth:
+    return Depth(waiting=0, leased=0, dead=0, oldest_ms=0)
+
+
 def free() -> None:
     """A guard that lets everything pass."""
 
@@ -68,7 +72,9 @@ def piped(content: bytes) -> Iterator[int]:
 async def lines_of(content: bytes) -> tuple[ConsoleAdapter, Sink]:
     sink = Sink()
     with piped(content) as source:
-        adapter = ConsoleAdapter(DeskConfig(), SystemClock(), surface=Plain(source, io.BytesIO()))
+        adapter = ConsoleAdapter(
+            DeskConfig(), SystemClock(), depth=idle, surface=Plain(source, io.BytesIO())
+        )
         await asyncio.wait_for(adapter.run(sink), 10)
     return adapter, sink
 
@@ -112,7 +118,9 @@ async def test_a_file_is_read_as_a_pipe_is(tmp_path: Path) -> None:
     path.write_bytes(b"one\ntwo")
     source = os.open(path, os.O_RDONLY)
     sink = Sink()
-    adapter = ConsoleAdapter(DeskConfig(), SystemClock(), surface=Plain(source, io.BytesIO()))
+    adapter = ConsoleAdapter(
+        DeskConfig(), SystemClock(), depth=idle, surface=Plain(source, io.BytesIO())
+    )
     await asyncio.wait_for(adapter.run(sink), 10)
     os.close(source)
     assert sink.texts == ["one", "two"]
@@ -123,7 +131,9 @@ async def test_a_line_without_end_is_kept_to_its_limit_only(tmp_path: Path) -> N
     path.write_bytes(b"x" * (LINE_MAX * 3) + b"\nnext\n")
     source = os.open(path, os.O_RDONLY)
     sink = Sink()
-    adapter = ConsoleAdapter(DeskConfig(), SystemClock(), surface=Plain(source, io.BytesIO()))
+    adapter = ConsoleAdapter(
+        DeskConfig(), SystemClock(), depth=idle, surface=Plain(source, io.BytesIO())
+    )
     await asyncio.wait_for(adapter.run(sink), 10)
     os.close(source)
     assert [len(text) for text in sink.texts] == [LINE_MAX, 4]
@@ -138,7 +148,9 @@ async def test_a_message_is_stored_before_the_next_is_read() -> None:
         await stored.wait()
 
     with piped(b"one\ntwo\n") as source:
-        adapter = ConsoleAdapter(DeskConfig(), SystemClock(), surface=Plain(source, io.BytesIO()))
+        adapter = ConsoleAdapter(
+            DeskConfig(), SystemClock(), depth=idle, surface=Plain(source, io.BytesIO())
+        )
         task = asyncio.create_task(adapter.run(slow))
         while not entered:
             await asyncio.sleep(0)
@@ -149,7 +161,7 @@ async def test_a_message_is_stored_before_the_next_is_read() -> None:
 
 
 def plain(out: Any) -> ConsoleAdapter:
-    return ConsoleAdapter(DeskConfig(), SystemClock(), surface=Plain(0, out))
+    return ConsoleAdapter(DeskConfig(), SystemClock(), depth=idle, surface=Plain(0, out))
 
 
 async def test_answers_are_written_once_whole_and_set_off() -> None:
@@ -438,12 +450,22 @@ async def test_parts_of_an_answer_are_printed_in_order_and_repeats_not_again(
 
     terminal.keys.send_text("q\rquit\r")
     await session(terminal, parts)
-    assert terminal.text.count("PART ONE") == 1
-    assert terminal.text.index("PART ONE") < terminal.text.rindex("PART TWO")
+    assert terminal.text.endswith("\nPART ONE\n\nPART TWO\n\nGoodbye.\n")
+
+
+async def test_what_comes_while_nobody_asks_is_printed_when_final(terminal: Terminal) -> None:
+    adapter = ConsoleAdapter(DeskConfig(), SystemClock(), depth=idle, surface=terminal.screen)
+    ref = await adapter.send(adapter.place, shown("gro", final=False), guard=free)
+    assert terminal.text == ""
+    await adapter.edit(ref, shown("grown"), guard=free)
+    await adapter.edit(ref, shown("grown"), guard=free)
+    assert terminal.text == "grown\n\n"
 
 
 async def test_commands_are_completed_at_the_start_only(terminal: Terminal) -> None:
-    adapter = ConsoleAdapter(DeskConfig(locale="zh"), SystemClock(), surface=terminal.screen)
+    adapter = ConsoleAdapter(
+        DeskConfig(locale="zh"), SystemClock(), depth=idle, surface=terminal.screen
+    )
     await adapter.set_menu([("stats", {"en": "numbers", "zh": "统计"}), ("stop", {})], [])
     words = terminal.screen.words
     assert isinstance(words, Words)
@@ -490,6 +512,6 @@ async def test_keys_typed_during_an_answer_are_the_next_line(terminal: Terminal)
 
 
 async def test_the_console_can_delete_and_has_a_menu(terminal: Terminal) -> None:
-    adapter = ConsoleAdapter(DeskConfig(), SystemClock(), surface=terminal.screen)
+    adapter = ConsoleAdapter(DeskConfig(), SystemClock(), depth=idle, surface=terminal.screen)
     assert isinstance(adapter, Deletes)
     assert isinstance(adapter, HasMenu)

@@ -1,0 +1,277 @@
+"""The command line: `frontdesk WORD`. It reads the settings, calls the app, and explains failures.
+
+Nothing heavy is imported before a command needs it, so that --help and errors come at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from bot import __version__
+from bot.errors import AlreadyRunning, BotError, ConfigError, UserError
+from bot.i18n import LOCALES, say
+
+if TYPE_CHECKING:
+    from bot.config import Loaded
+    from bot.knowledge.base import KnowledgeBase
+    from bot.types import Findings
+
+WRONG = 2
+"""Exit status when the operator has to change a setting or the command, as click's own."""
+INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
+BROKEN_PIPE = 141
+"""128 + SIGPIPE: who read our output has gone, which is no failure of ours."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="frontdesk")
+@click.option("-v", "--verbose", is_flag=True, help="Log everything that is done, to stderr.")
+@click.pass_context
+def cli(context: click.Context, *, verbose: bool) -> None:
+    """A support desk for Telegram and Slack that answers from your knowledge base.
+
+    Settings come from the environment, .env and frontdesk.toml, in this order, in the current
+    directory; .env.example and config.example.toml list them all.
+    """
+    context.obj = "debug" if verbose else ""
+
+
+@cli.command()
+@click.pass_obj
+def run(level: str) -> int:
+    """Serve the platforms whose tokens are set; without any, chat right here.
+
+    Piped input is answered line by line:  echo "How do I return an item?" | frontdesk run
+    """
+    return _serve(level, "run")
+
+
+@cli.command()
+@click.pass_obj
+def chat(level: str) -> int:
+    """Chat with the desk in this terminal, whatever platforms are set up."""
+    return _serve(level, "chat")
+
+
+def _serve(level: str, mode: Any) -> int:
+    loaded = _load()
+    platforms = loaded.config.telegram.token or loaded.config.slack.bot_token
+    served = mode == "run" and bool(platforms)
+    _log_to_stderr(loaded, level or ("info" if served else "warning"))
+    from bot import app
+
+    return asyncio.run(app.run(loaded, mode=mode))
+
+
+@cli.group()
+def kb() -> None:
+    """Look into the knowledge base, or add to it."""
+
+
+@kb.command("import")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.pass_obj
+def kb_import(level: str, path: Path) -> int:
+    """Take in PATH, a file or a folder: Markdown, plain text, CSV and JSONL of FAQs.
+
+    Works beside a running desk, which then does it. Files that did not change are skipped; what
+    vanished from a folder is forgotten. Ends with status 1 when a file could not be read.
+    """
+    loaded = _load()
+    _log_to_stderr(loaded, level or "warning")
+    report = asyncio.run(_imported(loaded, path.absolute()))
+    locale = _locale(loaded)
+    counts = ("files", "unchanged", "added", "changed", "removed")
+    click.echo(say(locale, "cli.imported", **{name: report[name] for name in counts}))
+    for line in report["skipped"]:
+        click.echo(say(locale, "cli.skipped", text=line))
+    for line in report["kept"]:
+        click.echo(say(locale, "cli.kept", text=line))
+    for line in report["failed"]:
+        click.echo(say(locale, "cli.import_failed", text=line), err=True)
+    return 1 if report["failed"] else 0
+
+
+async def _imported(loaded: Loaded, path: Path) -> dict[str, Any]:
+    """By the running desk, or by ourselves when none is running."""
+    from bot import app
+    from bot.control import call, socket_path
+    from bot.errors import DeskDown
+
+    try:
+        found: dict[str, Any] = await call(
+            socket_path(loaded.config.database), "kb_import", path=str(path)
+        )
+    except DeskDown:
+        async with app.open_desk(loaded) as desk:
+            found = await take_in(desk.knowledge, path)
+    return found
+
+
+async def take_in(knowledge: KnowledgeBase, path: Path) -> dict[str, Any]:
+    """Import a file or a folder; the ImportReport as plain JSON, as the control socket carries it.
+
+    Raises KnowledgeError for what is neither.
+    """
+    import msgspec
+
+    # A local file system answers at once, and nothing else runs in this process.
+    take = knowledge.import_folder if path.is_dir() else knowledge.import_file  # noqa: ASYNC240
+    report: dict[str, Any] = msgspec.to_builtins(await take(path, by="cli"))
+    return report
+
+
+@kb.command("search")
+@click.argument("question", nargs=-1, required=True)
+@click.option("--lang", type=click.Choice(LOCALES), help="The asker's language.")
+@click.option("-n", "--limit", type=click.IntRange(1, 50), default=5, show_default=True)
+@click.pass_obj
+def kb_search(level: str, question: tuple[str, ...], lang: str | None, limit: int) -> int:
+    """Show which passages answer QUESTION, best first, and how sure the desk is.
+
+    Ends with status 1 when nothing was found.
+    """
+    loaded = _load()
+    _log_to_stderr(loaded, level or "warning")
+    locale = lang or _locale(loaded)
+    findings = asyncio.run(_found(loaded, " ".join(question), locale, limit))
+    click.echo(_search_text(findings, locale))
+    return 0 if findings.passages else 1
+
+
+async def _found(loaded: Loaded, question: str, locale: str, limit: int) -> Findings:
+    from bot import app
+
+    async with app.open_desk(loaded, read_only=True) as desk:
+        return await desk.knowledge.search(question, locale=locale, limit=limit)
+
+
+def _search_text(findings: Findings, locale: str) -> str:
+    if not findings.passages:
+        return say(locale, "cli.nothing_found")
+    sure = {"scope": f"{findings.scope:.2f}", "top": f"{findings.p_top:.2f}"}
+    lines = [say(locale, "cli.confidence", **sure)]
+    for number, one in enumerate(findings.passages, start=1):
+        lines.append(f"\n{number}. {one.title or one.source}  ({one.score:.2f} · {one.source})")
+        lines.append("   " + " ".join(_printable(one.body).split())[:300])
+    return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    """Without characters that would command a terminal."""
+    return "".join(one if one.isprintable() or one.isspace() else "\ufffd" for one in text)
+
+
+@cli.command()
+@click.argument("span", metavar="[today|7d|30d|FROM..TO]", default="today")
+@click.option("--lang", type=click.Choice(LOCALES), help="The language of the table.")
+@click.pass_obj
+def stats(level: str, span: str, lang: str | None) -> int:
+    """Show requests, success, tokens, cost and times, as /stats does in a chat.
+
+    FROM and TO are days, as 2026-01-01..2026-01-31, in the desk's time zone.
+    """
+    loaded = _load()
+    _log_to_stderr(loaded, level or "warning")
+    click.echo(asyncio.run(_statistics(loaded, span, lang or _locale(loaded))))
+    return 0
+
+
+async def _statistics(loaded: Loaded, span: str, locale: str) -> str:
+    from bot import app
+
+    async with app.open_desk(loaded, read_only=True) as desk:
+        return await desk.reports.stats(span, locale)
+
+
+# --- what every command needs ------------------------------------------------------------------
+
+
+def _load() -> Loaded:
+    """The settings, with their warnings told. Raises ConfigError."""
+    from bot.config import load
+
+    loaded = load(os.environ, cwd=Path.cwd())
+    for text in loaded.warnings:
+        click.echo(say(_locale(loaded), "cli.warning", text=text), err=True)
+    return loaded
+
+
+def _log_to_stderr(loaded: Loaded, level: str) -> None:
+    from bot import telemetry
+    from bot.clock import SystemClock
+
+    telemetry.setup(now=SystemClock().now, level=level, secrets=loaded.config.secrets())
+
+
+def _locale(loaded: Loaded | None) -> str:
+    """The desk's language, else the terminal's."""
+    if loaded is not None and loaded.config.desk.locale:
+        return loaded.config.desk.locale
+    terminal = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG")
+    return "zh" if (terminal or "").startswith("zh") else LOCALES[0]
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and exit. No failure shows a traceback that the operator must decipher."""
+    sys.exit(_explained(lambda: cli.main(arguments, "frontdesk", standalone_mode=False)))
+
+
+def _explained(command: Callable[[], Any]) -> int:
+    """The exit status of a command, its failure put into words."""
+    locale = _locale(None)
+    try:
+        return int(command() or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return BROKEN_PIPE
+    except ConfigError as error:
+        return _complain(say(locale, "cli.bad_settings", problems=_indented(str(error))), WRONG)
+    except UserError as error:
+        return _complain(say(locale, error.key, **error.values), WRONG)
+    except AlreadyRunning as error:
+        return _complain(say(locale, "cli.already_running", detail=str(error)), 1)
+    except BotError as error:
+        return _complain(say(locale, "cli.failed", text=str(error)), 1)
+    except Exception:  # noqa: BLE001  # the CLI's guard: whatever it is, it ends in words
+        return _complain(say(locale, "cli.internal", reference=_logged()), 1)
+
+
+def _logged() -> str:
+    """Log the exception at hand; the reference that ties it to what is said."""
+    import random
+
+    import structlog
+
+    from bot.telemetry import reference
+
+    made = reference(random.choice)
+    structlog.get_logger().exception("command_failed", reference=made)
+    return made
+
+
+def _complain(text: str, status: int) -> int:
+    click.echo(text, err=True)
+    return status
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def _silence_stdout() -> None:
+    """The interpreter flushes stdout once more at exit; nobody is there to read it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
