@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.text.split import cut, split, thin
 from bot.text.width import utf8_len, utf16_len
-from bot.types import RichText, Span
+from bot.types import RichText, Span, SpanKind
 
 
 def plain(text: str, limit: int) -> list[str]:
@@ -99,9 +99,7 @@ def test_cut_clips_spans() -> None:
 
 def test_thin_keeps_what_readers_miss_most() -> None:
     """Code before links before italics; order in the text is kept."""
-    spans = tuple(
-        Span(start=i, end=i + 1, kind=kind)
-        for i, kind in enumerate(("italic", "pre", "link", "bold"))
-    )
+    kinds: list[SpanKind] = ["italic", "pre", "link", "bold"]
+    spans = tuple(Span(start=i, end=i + 1, kind=kind) for i, kind in enumerate(kinds))
     kept = thin(RichText(text="abcd", spans=spans), 2)
     assert [span.kind for span in kept.spans] == ["pre", "link"]
