@@ -16,7 +16,7 @@ from telegram import LinkPreviewOptions, ReplyParameters, Update
 
 from adapters.telegram.calls import BadEntities, Call, Calls, Moved
 from adapters.telegram.menu import publish
-from adapters.telegram.normalise import Me, delivery, normalise
+from adapters.telegram.normalise import Me, clean, delivery, normalise
 from adapters.telegram.polling import BACKOFF_MOST, BACKOFF_SECONDS, Polling, Waiting, update_id
 from adapters.telegram.rates import OVERALL, chat_gates, is_private, typing_gates
 from adapters.telegram.render import Rendered, keyboard, plain, render
@@ -233,7 +233,7 @@ class TelegramAdapter:
                 lambda: self._bot.send_document(
                     chat_id=channel,
                     document=content,
-                    filename=name,
+                    filename=clean(name).replace("\n", " "),
                     caption=utf16_slice(plain(caption).text, 0, CAPTION_MAX) or None,
                     message_thread_id=_thread(place),
                 ),

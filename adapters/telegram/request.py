@@ -132,7 +132,8 @@ def _body(data: RequestData | None) -> dict[str, Any]:
             "data": msgspec.json.encode(data.parameters),
             "headers": {"Content-Type": "application/json"},
         }
-    form = aiohttp.FormData()
+    # Unquoted: percent signs in a file name would be shown to the person.
+    form = aiohttp.FormData(quote_fields=False)
     for name, text in data.json_parameters.items():
         form.add_field(name, text)
     for name, (filename, content, mime) in data.multipart_data.items():

@@ -236,12 +236,13 @@ class FakeTelegram(World):
 
     def _answer_callback_query(self, params: Json) -> bool:
         press = params["callback_query_id"]
-        if self.presses.get(press) is not False:
+        answered = self.presses.get(press)
+        if answered is None or answered.is_set():
             raise Refused(
                 400,
                 "Bad Request: query is too old and response timeout expired or query ID is invalid",
             )
-        self.presses[press] = True
+        answered.set()
         return True
 
     def _send_message(self, params: Json) -> Json:

@@ -111,7 +111,7 @@ class World:
         self.clock = clock or SystemClock()
         self.chats: dict[int, Chat] = {}
         self.queue: list[Json] = []
-        self.presses: dict[str, bool] = {}
+        self.presses: dict[str, asyncio.Event] = {}
         self.news = asyncio.Event()
         self._last_update = 100_000
         self._last_press = 0
@@ -176,7 +176,7 @@ class World:
         data = next(b["callback_data"] for b in shown.buttons if b["text"] == label)
         self._last_press += 1
         press = f"press{self._last_press}"
-        self.presses[press] = False
+        self.presses[press] = asyncio.Event()
         self.push(
             "callback_query",
             {
