@@ -27,8 +27,6 @@ WRONG = 2
 """Exit status when the operator has to change a setting or the command, as click's own."""
 INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
-BROKEN_PIPE = 141
-"""128 + SIGPIPE: who read our output has gone, which is no failure of ours."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -235,9 +233,6 @@ def _explained(command: Callable[[], Any]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        _silence_stdout()
-        return BROKEN_PIPE
     except ConfigError as error:
         return _complain(say(locale, "cli.bad_settings", problems=_indented(str(error))), WRONG)
     except UserError as error:
@@ -270,8 +265,3 @@ def _complain(text: str, status: int) -> int:
 
 def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines())
-
-
-def _silence_stdout() -> None:
-    """The interpreter flushes stdout once more at exit; nobody is there to read it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -120,11 +120,11 @@ class ConsoleAdapter:
         if not rows or rows[-1].route == "command":
             return ""
         row, parts = rows[-1], []
-        total = f"{row.total_ms / 1000:.1f}"
+        total = _seconds(row.total_ms)
         if row.first_text_ms is None:
             parts.append(say(self._locale, "console.timing_plain", total=total))
         else:
-            first = f"{row.first_text_ms / 1000:.1f}"
+            first = _seconds(row.first_text_ms)
             parts.append(say(self._locale, "console.timing", total=total, first=first))
         if row.usage.total:
             parts.append(say(self._locale, "console.tokens", tokens=row.usage.total))
@@ -184,6 +184,10 @@ class ConsoleAdapter:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{milliseconds / 1000:.1f}" if milliseconds >= 100 else f"{milliseconds / 1000:.2f}"
 
 
 def _surface(locale: str, history: Path | None) -> Plain | Screen:
