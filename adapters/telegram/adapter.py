@@ -129,6 +129,8 @@ class TelegramAdapter:
     def understand(self, update: Any, raw: str) -> Intake:
         """One decoded update, parsed alone: what cannot be read harms no other. Never raises."""
         me = self.me or Me(id=int(self.account), username="")
+        if update_id(update) is None:
+            return self._poison(None, raw, ValueError("no update_id"))
         try:
             parsed = Update.de_json(update, self._bot)
             return normalise(parsed, raw=raw, me=me, now=self._clock.now())

@@ -112,11 +112,12 @@ class Polling:
             await self._storage.after_failure()
             return
         self._storage.reset()
-        self._confirm(updates)
         self._station.stored(intakes)
+        if not self._confirm(updates):
+            await self._network.after_failure()
 
-    def _confirm(self, updates: list[Any]) -> None:
-        """The next poll confirms this batch.
+    def _confirm(self, updates: list[Any]) -> bool:
+        """The next poll confirms this batch; False when nothing in it can be confirmed.
 
         The batch's own highest id counts even where it is lower than before: ids may start anew
         after a week without updates.
@@ -124,6 +125,7 @@ class Polling:
         ids = [found for update in updates if (found := update_id(update)) is not None]
         if ids:
             self._offset = max(ids) + 1
+        return bool(ids)
 
     async def _fetch(self) -> list[Any]:
         asked: dict[str, Any] = {

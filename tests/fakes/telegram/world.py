@@ -11,7 +11,9 @@ from typing import Any
 from bot.clock import Clock, SystemClock
 
 Json = dict[str, Any]
-_MARKS = re.compile(r"(?P<bot_command>(?<![^\s])/[A-Za-z0-9_]+(?:@\w+)?)|(?P<mention>@\w{3,})")
+_MARKS = re.compile(
+    r"(?P<bot_command>(?<![^\s])/[A-Za-z0-9_]+(?:@\w+)?)|(?P<mention>(?<!\w)@\w{3,})"
+)
 
 
 def utf16(text: str) -> int:
