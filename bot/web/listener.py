@@ -53,7 +53,7 @@ def _refusal(address: str, error: OSError) -> str:
         return f"no machine is called as in {address}; expected an address of this one"
     if error.errno == errno.EADDRINUSE:
         return f"{address} is in use by another program; stop it, or set another port here"
-    if error.errno == errno.EADDRNOTAVAIL:
+    if error.errno in {errno.EADDRNOTAVAIL, None}:  # None: asyncio's own words, Python 3.13 on
         return f"{address} is not an address of this machine; expected one, or 0.0.0.0 for all"
     if error.errno == errno.EACCES:
         return f"{address} may not be used by this user; expected a port from 1024 up"
