@@ -96,6 +96,7 @@ class FakeTelegram(World):
         self.files: dict[str, bytes] = {}
         self.polls = 0
         self.confirmed = 0
+        self.delivered: list[Json] = []
         self._poller = 0
         self._doubled: set[int] = set()
 
@@ -192,6 +193,7 @@ class FakeTelegram(World):
 
     def _confirm(self, offset: int) -> None:
         gone = [u for u in self.queue if u.get("update_id", 0) < offset]
+        self.delivered += gone
         kept = [u for u in self.queue if u.get("update_id", 0) >= offset]
         self.confirmed += len(gone)
         again = [u for u in gone if self._doubles(u["update_id"])]
