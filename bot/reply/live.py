@@ -115,6 +115,7 @@ class LiveReply:
         self._composed = 0
         self._shown_size = 0
         self._held = False
+        self._midway = False
         self._waiting = not self._parts
         self._goal: tuple[Frame, ...] | None = None
 
@@ -225,6 +226,8 @@ class LiveReply:
 
     def _ripe_at(self) -> float | None:
         """When the text is worth a frame; None: not before it has grown."""
+        if self._midway:
+            return float("-inf")
         if self._text_at is None or abs(len(self.text) - self._composed) < min(
             CHANGE_MIN, self._composed + 1
         ):
@@ -242,35 +245,63 @@ class LiveReply:
             self._composed = len(self.text)
             return None
         self._held = False
-        parts = self._split(rich)
-        last = len(parts) - 1
-        for i, part in enumerate(parts):
-            buttons = self._buttons if i == last else ()
-            content = thin(part, self._limits.spans_max)
-            frame = Frame(content=content, buttons=buttons, final=False)
-            if action := self._towards(i, frame, frozen=i < last):
-                self._shown_size = len(rich.text)
-                if i == last and action.frame == frame:
-                    self._composed = len(self.text)
-                return action
-        self._composed = len(self.text)
-        return None
+        frames = self._frames(self._split(rich), self._buttons, final=False)
+        action = self._first(frames)
+        # A frame of several calls is carried out in one go, from the newest text each time.
+        last = action is None or (action.part == len(frames) - 1 and action.frame == frames[-1])
+        self._midway = not last
+        if action is not None:
+            self._shown_size = len(rich.text)
+        if last:
+            self._composed = len(self.text)
+        return action
 
     def _rest(self) -> Action | None:
         """The first call by which the screen differs from the finished text."""
         goal = self._goal or ()
-        for i, frame in enumerate(goal):
-            if action := self._towards(i, frame):
-                return action
+        if action := self._first(goal):
+            return action
         surplus = range(len(self._parts) - 1, len(goal) - 1, -1)
         return next((away for i in surplus if (away := self._away(i))), None)
+
+    def _frames(
+        self, parts: Sequence[RichText], buttons: ButtonRows, *, final: bool
+    ) -> tuple[Frame, ...]:
+        """What each message shall show; buttons stand under the last."""
+        last = len(parts) - 1
+        return tuple(
+            Frame(
+                content=thin(part, self._limits.spans_max),
+                buttons=buttons if i == last else (),
+                final=final,
+            )
+            for i, part in enumerate(parts)
+        )
+
+    def _first(self, frames: Sequence[Frame]) -> Post | Edit | None:
+        """The first call by which the screen differs from these frames.
+
+        A further message is opened before the one above it is cut: text that moves into it is
+        away for as short as can be, and what stands is the beginning of the text at any time.
+        """
+        opened = sum(1 for part in self._parts[: len(frames)] if part.ref is not None)
+        by_edit = self._limits.edits and self._limits.placeholder
+        if by_edit and opened < len(frames):
+            i = next(n for n in range(len(frames)) if not self._stands(n))
+            return Post(part=i, frame=self._placeholder(i))
+        last = len(frames) - 1
+        calls = (self._towards(i, frame, frozen=i < last) for i, frame in enumerate(frames))
+        return next((call for call in calls if call), None)
+
+    def _stands(self, i: int) -> bool:
+        """There is a message for this part."""
+        return i < len(self._parts) and self._parts[i].ref is not None
 
     def _towards(self, i: int, frame: Frame, *, frozen: bool = False) -> Post | Edit | None:
         """The call that brings one part nearer to its frame."""
         part = self._parts[i] if i < len(self._parts) else _Part()
         if part.ref is None:
-            by_edit = self._limits.edits and self._limits.placeholder
-            return Post(part=i, frame=self._placeholder(i) if by_edit else frame)
+            return Post(part=i, frame=frame)
         if not self._limits.edits or part.shown == shown_hash(frame):
             return None
         return Edit(part=i, ref=part.ref, frame=frame, frozen=frozen)
@@ -321,6 +352,7 @@ class LiveReply:
             self._parts[action.part].shown = ""
             self._frame_at = now
             self._composed = 0
+            self._midway = False
 
     def gone(self, action: Edit | Remove) -> None:
         """Its message is not there any more; a fresh one takes its place."""
@@ -336,6 +368,7 @@ class LiveReply:
         """No call before `until`, for a reason of ours; nothing was sent."""
         self._flying = False
         self._composed = 0
+        self._midway = False
         self._busy_until = max(self._busy_until, until)
 
     def _note_shown(self, now: float) -> None:

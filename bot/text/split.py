@@ -200,8 +200,9 @@ class _Allowed:
     def before_code(self, low: int) -> int:
         """The start of the code block that the limit would cut, if it is beyond `low`; else 0."""
         for span in self._pre:
-            if low < span.start < self._high < span.end and self._text[: span.start].strip():
-                return span.start
+            straddles = low < span.start < self._high < span.end
+            if straddles and self._text[: span.start].strip():
+                return span.start if grapheme_boundary(self._text, span.start) else 0
         return 0
 
     def _in_code(self, position: int) -> bool:
