@@ -21,6 +21,8 @@ async def run(options: argparse.Namespace) -> None:
         duplicate=options.duplicate,
         flood=not options.no_flood,
     )
+    for user in range(1, options.people + 1):
+        fake.private(user)
     async with serve(fake, options.port) as root:
         print(json.dumps({"root": root, "token": fake.token}), flush=True)
         await asyncio.Event().wait()
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     for chance in ("refuse", "lose", "duplicate"):
         parser.add_argument(f"--{chance}", type=float, default=0.0)
+    parser.add_argument("--people", type=int, default=0, help="private chats 1..N exist already")
     parser.add_argument("--no-flood", action="store_true")
     try:
         asyncio.run(run(parser.parse_args()))
