@@ -24,7 +24,7 @@ from bot.i18n import say
 from bot.ports import Adapter, Clock, Inbox, ShowsTyping, TakesFiles
 from bot.reply.hold import Hold
 from bot.reply.live import shown_hash
-from bot.reply.record import Cost, Record, counted, labelled
+from bot.reply.record import Cost, Counts, Record, counted, labelled
 from bot.reply.screen import PATIENCE_SECONDS, PAUSE_SECONDS, TRIES, Screen
 from bot.text.markdown import Markdown
 from bot.text.split import split
@@ -38,6 +38,7 @@ from bot.types import (
     Forward,
     Frame,
     Grounds,
+    LedgerRow,
     Notice,
     Progress,
     Replace,
@@ -97,7 +98,7 @@ class Deliverer:
             await screen.conclude(answer.text, answer.buttons, answer.locale)
         except NotWelcome:
             settlement = _undelivered(settlement)
-        return counted(settlement, screen.counts())
+        return counted(settlement, _since(screen.counts(), answer.settlement.ledger))
 
     async def apologise(
         self, hold: Hold, adapter: Adapter, locale: str, key: str, reference: str
@@ -105,6 +106,15 @@ class Deliverer:
         """Put a sentence where the answer would stand, or send it. Raises PlatformError."""
         screen = Screen(self._inbox, self._clock, hold, adapter, placeholder=False)
         await screen.conclude(say(locale, key, reference=reference), (), locale)
+
+
+def _since(counts: Counts, ledger: LedgerRow | None) -> Counts:
+    """The numbers of the last showing, together with those before it."""
+    if ledger is None:
+        return counts
+    return replace(
+        counts, edits=counts.edits + ledger.edits, throttled=counts.throttled + ledger.throttled
+    )
 
 
 def _undelivered(settlement: Settlement) -> Settlement:
@@ -124,6 +134,7 @@ class _Delivery(Screen):
         self._record: Record | None = None
         self._aside: deque[Notice | Say | File] = deque()
         self._asides = 0
+        self._earlier = hold.lease.anchors
         self._wake = asyncio.Event()
         self._wake_before = float("inf")
         self._typing_at = clock.monotonic() + TYPING_FIRST
@@ -269,7 +280,7 @@ class _Delivery(Screen):
         """One message beside the answer."""
         number, shown = NOTICE_FIRST + self._asides, shown_hash(frame)
         self._asides += 1
-        if any(a.part == number and a.shown == shown for a in self._hold.lease.anchors):
+        if any(a.part == number and a.shown == shown for a in self._earlier):
             return
         for tried in range(TRIES):
             try:
@@ -286,7 +297,7 @@ class _Delivery(Screen):
                     raise
                 await self._clock.sleep(pause)
         anchor = Anchor(part=number, ref=ref, kind="notice", frozen=True, shown=shown)
-        await self._inbox.anchor(self._hold.lease, anchor)
+        await self.anchor(anchor)
 
     async def _send_file(self, event: File, locale: str) -> None:
         """A document, at most once: it is marked before it is sent."""
@@ -295,14 +306,14 @@ class _Delivery(Screen):
             return
         number = NOTICE_FIRST + self._asides
         self._asides += 1
-        if any(a.part == number for a in self._hold.lease.anchors):
+        if any(a.part == number for a in self._earlier):
             return
         anchor = Anchor(part=number, ref=None, kind="file", frozen=True)
-        await self._inbox.anchor(self._hold.lease, anchor)
+        await self.anchor(anchor)
         ref = await self._adapter.send_file(
             self._place, event.name, event.content, caption=event.caption, guard=self._hold.guard
         )
-        await self._inbox.anchor(self._hold.lease, replace(anchor, ref=ref))
+        await self.anchor(replace(anchor, ref=ref))
 
     # --- the end -----------------------------------------------------------------------------
 

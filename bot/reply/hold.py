@@ -18,7 +18,7 @@ class Hold:
     """Holds one lease; `keep` runs beside the work and ends with it.
 
     `stop` is set when the person wants no more of this answer; `restart` when the question was
-    edited; `drop` when it was deleted.
+    edited; `drop` when it was deleted. `anchors`: what is on screen by part, also since the lease.
     """
 
     def __init__(self, lease: Lease, inbox: Inbox, clock: Clock) -> None:
@@ -26,6 +26,7 @@ class Hold:
         self.stop = asyncio.Event()
         self.edited: dict[str, str] = {}
         self.deleted: set[str] = set()
+        self.anchors = {anchor.part: anchor for anchor in lease.anchors}
         self.stopped_by: list[str] = []
         self._inbox = inbox
         self._clock = clock

@@ -165,12 +165,11 @@ def counted(settlement: Settlement, counts: Counts) -> Settlement:
     """The settlement with its final numbers."""
     if settlement.ledger is None:
         return settlement
+    first = settlement.ledger.first_text_ms
     ledger = replace(
         settlement.ledger,
         total_ms=counts.total_ms,
-        first_text_ms=counts.first_text_ms
-        if counts.first_text_ms is not None
-        else settlement.ledger.first_text_ms,
+        first_text_ms=counts.first_text_ms if first is None else first,
         edits=counts.edits,
         throttled=counts.throttled,
     )

@@ -76,10 +76,15 @@ class Screen:
                     surplus=say(locale, "answer.end"),
                 ),
                 buttons=labelled(((stop,),), locale),
-                anchors=self._hold.lease.anchors,
+                anchors=self._hold.anchors.values(),
                 removes=isinstance(self._adapter, Deletes),
             )
         return self.live
+
+    async def anchor(self, anchor: Anchor) -> None:
+        """Note what is on screen, on disk and for what else this attempt may do."""
+        await self._inbox.anchor(self._hold.lease, anchor)
+        self._hold.anchors[anchor.part] = anchor
 
     async def conclude(self, text: str, buttons: ButtonRows, locale: str) -> None:
         """Show the whole text, now or as soon as the platform lets us; return when it stands."""
@@ -140,14 +145,14 @@ class Screen:
                 ref = await self._adapter.send(
                     self._place, action.frame, guard=guard, reply_to=None if action.part else quoted
                 )
-                await self._inbox.anchor(self._hold.lease, Anchor(part=action.part, ref=ref))
+                await self.anchor(Anchor(part=action.part, ref=ref))
                 self.live.posted(action, ref, self._clock.monotonic())
             case Edit():
                 await self._adapter.edit(action.ref, action.frame, guard=guard)
                 self._edits += 1
                 self.live.edited(action, self._clock.monotonic())
                 if action.frozen:
-                    await self._inbox.anchor(self._hold.lease, _full(action))
+                    await self.anchor(_full(action))
             case Remove():
                 if isinstance(self._adapter, Deletes):
                     await self._adapter.delete(action.ref, guard=guard)

@@ -59,6 +59,59 @@ class Written:
         yield Done(route="open")
 
 
+class Killer:
+    """Stops the process at the n-th point: whoever comes there or later never goes on."""
+
+    def __init__(self, at: int = 0) -> None:
+        self.passed = 0
+        self.dead = asyncio.Event()
+        self._at = at
+
+    async def point(self) -> None:
+        """One of the places where a kill may strike."""
+        self.passed += 1
+        if self.passed == self._at:
+            self.dead.set()
+        if self.dead.is_set():
+            await asyncio.get_running_loop().create_future()
+
+
+class MortalRequest(DirectRequest):
+    """Dies before a call has left, or after it was carried out and before its answer came."""
+
+    def __init__(self, fake: FakeTelegram, killer: Killer) -> None:
+        super().__init__(fake)
+        self._killer = killer
+
+    async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        quiet = url.rpartition("/")[2].startswith(("getUpdates", "getMe"))
+        if not quiet:
+            await self._killer.point()
+        answer = await super().do_request(url, *args, **kwargs)
+        if not quiet:
+            await self._killer.point()
+        return answer
+
+
+class MortalDatabase:
+    """Dies before or after a transaction."""
+
+    def __init__(self, database: InlineDatabase, killer: Killer) -> None:
+        self._database, self._killer = database, killer
+
+    async def write(self, work: Any, /) -> Any:
+        await self._killer.point()
+        result = await self._database.write(work)
+        await self._killer.point()
+        return result
+
+    async def read(self, work: Any, /) -> Any:
+        return await self._database.read(work)
+
+    async def close(self) -> None:
+        """The file outlives the process."""
+
+
 class ScriptedEngine:
     """Stands where the engine does."""
 
@@ -96,13 +149,24 @@ class VirtualDesk:
 
 @asynccontextmanager
 async def virtual_desk(
-    script: Script, telegram: FakeTelegram, *, pace: str = "official", database: Any = None
+    script: Script,
+    telegram: FakeTelegram,
+    *,
+    pace: str = "official",
+    database: InlineDatabase | None = None,
+    killer: Killer | None = None,
+    owner: str = "one",
+    takes_over: bool = False,
 ) -> AsyncIterator[VirtualDesk]:
-    """Serve until the block is left."""
-    clock = VirtualClock()
-    kept = stores(database or InlineDatabase.open(), clock)
+    """Serve until the block is left. `takes_over`: every earlier owner is known to be dead."""
+    clock, killer = VirtualClock(), killer or Killer()
+    base = database or InlineDatabase.open()
+    kept = stores(MortalDatabase(base, killer), clock)
     config = TelegramConfig(token=Secret(telegram.token), pace=pace)
-    adapter = TelegramAdapter(config, clock, random=Random(1), request=DirectRequest(telegram))
+    request = MortalRequest(telegram, killer)
+    adapter = TelegramAdapter(config, clock, random=Random(1), request=request)
+    if takes_over:
+        await kept.inbox.take_over(owner)
     engine: Any = ScriptedEngine(script)
     worker = Worker(
         kept.inbox,
@@ -111,7 +175,7 @@ async def virtual_desk(
         Deliverer(kept.inbox, clock),
         {"telegram": adapter},
         clock=clock,
-        owner="one",
+        owner=owner,
         concurrent=64,
         staff=None,
         locale="zh",
@@ -128,7 +192,8 @@ async def virtual_desk(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await kept.close()
+        if database is None:
+            await base.close()
 
 
 def fake(*, flood: bool = True, **options: Any) -> FakeTelegram:
