@@ -242,7 +242,7 @@ async def test_privacy_mode_is_known_after_the_start() -> None:
 
 async def test_send_edit_delete() -> None:
     """What is sent stands on the screen, an edit changes it, a delete takes it away, twice too."""
-    fake = FakeTelegram()
+    fake = FakeTelegram(flood=False)
     ada = fake.private()
     async with desk(fake) as adapter:
         ref = await adapter.send(place(fake, ada.id), say("…"), guard=allow)
