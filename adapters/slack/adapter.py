@@ -13,6 +13,7 @@ import aiohttp
 from adapters.slack.calls import TIMEOUT, Calls
 from adapters.slack.events import Events, Party, bolt_app, nobody
 from adapters.slack.normalise import Me, whispered_to
+from adapters.slack.rates import POST
 from adapters.slack.render import TEXT_MAX, blocks, measure, summary
 from bot.clock import Clock
 from bot.config import SlackConfig
@@ -110,7 +111,7 @@ class SlackAdapter:
     def ready(self, place: Place, *, final: bool) -> float:
         if self._calls is None or whispered_to(place):
             return self._clock.monotonic()
-        return self._calls.ready("chat.update", final=final)
+        return self._calls.ready(place.channel, final=final)
 
     # --- beginning and end ---------------------------------------------------------------------
 
@@ -277,7 +278,7 @@ class SlackAdapter:
             **_shown(frame),
         }
         try:
-            answer = await self._ask("chat.postMessage", post, guard=guard, repeats=False)
+            answer = await self._ask(POST, post, guard=guard, repeats=False)
         except PlatformUnavailable as error:
             found = await self._read_back(place, mark) if error.sent else None
             if found is None:

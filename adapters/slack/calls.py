@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from adapters.slack.failures import refusal
-from adapters.slack.rates import gates
+from adapters.slack.rates import POST, gates
 from bot.clock import Clock
 from bot.errors import PlatformBusy, PlatformError, PlatformUnavailable
 from bot.pace import Gate, Pace
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ATTEMPTS = 3
 PATIENCE = 30.0
 """Seconds that a final waits for its turn here; after that the conversation rests instead."""
+FRAME_PATIENCE = 0.2
+"""The same for a frame of a growing answer."""
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_connect=5, sock_read=20)
 _READS = ("conversations.history", "conversations.replies", "users.info")
 
@@ -42,10 +44,15 @@ class Calls:
         self._random = random
         self._pace = Pace()
 
-    def ready(self, method: str, *, final: bool) -> float:
-        """When the next call of this method may leave, in monotonic seconds."""
-        now = self._clock.monotonic()
-        return self._pace.ready(gates(method, self.account), now=now, final=final)
+    def ready(self, channel: str, *, final: bool) -> float:
+        """When the next call to a channel may leave, in monotonic seconds; a past time: now.
+
+        Most calls are edits, which share the workspace's budget; a ban of the channel's posts
+        rests its edits too.
+        """
+        turn = gates("chat.update", self.account)
+        shared = self._pace.ready(turn, now=float("-inf"), final=final)
+        return max(shared, self._pace.banned_until(gates(POST, self.account, channel)))
 
     async def call(
         self,
@@ -104,8 +111,7 @@ class Calls:
                 return await attempt()
             except PlatformBusy as busy:
                 self.throttled += 1
-                now = self._clock.monotonic()
-                self._pace.refused(turn, now=now, seconds=busy.retry_after or 0.0)
+                self._rest(turn[:1], busy.retry_after or 0.0)
                 if last:
                     raise
             except PlatformUnavailable as failed:
@@ -114,14 +120,22 @@ class Calls:
                 await self._clock.sleep(self._random.uniform(0.1, 0.5) * 2**number)
         raise AssertionError("the last attempt returns or raises")
 
+    def _rest(self, refused: tuple[Gate, ...], seconds: float) -> None:
+        """Obey a 429. For a post only its channel rests: a banned one delays no other."""
+        self._pace.refused(refused, now=self._clock.monotonic(), seconds=seconds)
+
     async def _wait(self, turn: tuple[Gate, ...], *, final: bool) -> None:
-        """Until the pace allows the call. Raises PlatformBusy where that is too long a wait."""
+        """Until the pace allows the call. Raises PlatformBusy where that is too long a wait.
+
+        All answers of a workspace share its budget. A frame that finds it spent does not queue:
+        by its turn it would be stale, and its answer is told to make frames rarer.
+        """
         while True:
             now = self._clock.monotonic()
             wait = self._pace.ready(turn, now=now, final=final) - now
             if wait <= 0:
                 return
-            if wait > PATIENCE or (not final and self._pace.banned_until(turn) > now):
+            if wait > (PATIENCE if final else FRAME_PATIENCE):
                 raise PlatformBusy(f"{turn[0][0]} is paused", retry_after=wait)
             await self._clock.sleep(wait)
 

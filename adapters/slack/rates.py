@@ -17,6 +17,8 @@ CHANNEL = Rate(burst=3, every=1.05, reserve=1)
 WORKSPACE = Rate(burst=20, every=0.25, reserve=4)
 """All posts of a workspace: "several hundred per minute"."""
 
+POST = "chat.postMessage"
+
 _TIERS = {
     "auth.test": Rate(burst=20, every=0.1),
     "apps.connections.open": Rate(burst=5, every=6.0),
@@ -35,6 +37,6 @@ _TIERS = {
 def gates(method: str, account: str, channel: str = "") -> tuple[Gate, ...]:
     """What governs a call of this method."""
     key = f"{account}:{method}"
-    if method == "chat.postMessage":
+    if method == POST:
         return (f"{key}:{channel}", CHANNEL), (key, WORKSPACE)
     return ((key, _TIERS.get(method, TIER_2)),)

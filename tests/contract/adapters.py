@@ -17,6 +17,7 @@ from bot.clock import SystemClock
 from bot.config import Secret, TelegramConfig
 from bot.ports import Adapter
 from bot.types import Place
+from tests.contract.slack_stage import slack_http, slack_socket
 from tests.fakes.telegram import FakeTelegram, serve
 from tests.fakes.telegram.core import Fault as TelegramFault
 
@@ -108,4 +109,8 @@ async def telegram() -> AsyncIterator[Stage]:
             await adapter.close()
 
 
-STAGES: dict[str, Opener] = {"telegram": telegram}
+STAGES: dict[str, Opener] = {
+    "slack http": slack_http,
+    "slack socket": slack_socket,
+    "telegram": telegram,
+}

@@ -96,8 +96,10 @@ async def mounted(adapter: SlackAdapter) -> AsyncIterator[str]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
-    yield f"http://{host}:{port}/slack/events"
-    await runner.cleanup()
+    try:
+        yield f"http://{host}:{port}/slack/events"
+    finally:
+        await runner.cleanup()
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -157,6 +158,22 @@ async def test_a_frame_of_a_growing_answer_does_not_wait_for_retry_after(
     with pytest.raises(PlatformBusy):
         await desk.edit(ref, frame("half more", final=False), guard=free)
     assert count(fake, "chat.update") == 1
+
+
+async def test_a_crowd_of_frames_does_not_queue_and_a_final_passes_it(
+    fake: FakeSlack, desk: SlackAdapter
+) -> None:
+    """The workspace's budget is shared; two of its burst are kept for finals."""
+    place = question_thread(fake, desk)
+    ref = await desk.send(place, frame("…"), guard=free)
+    frames = (desk.edit(ref, frame(str(n), final=False), guard=free) for n in range(10))
+    ends = await asyncio.gather(*frames, return_exceptions=True)
+    assert [type(end) for end in ends] == [type(None)] * 3 + [PlatformBusy] * 7
+    assert desk.ready(place, final=True) <= desk._clock.monotonic()
+    assert desk.ready(place, final=False) > desk._clock.monotonic()
+    await desk.edit(ref, frame("whole"), guard=free)
+    assert count(fake, "chat.update") == 4
+    assert desk.throttled == 0
 
 
 async def test_a_lost_answer_to_a_post_is_found_by_its_mark(

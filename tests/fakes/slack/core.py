@@ -135,6 +135,7 @@ class SlackCore:
         self.users: dict[str, dict[str, str]] = {}
         self.channels: dict[str, str] = {"C1": "channel", "D1": "im", "G1": "group"}
         self.outside: set[str] = set()
+        self.banned: dict[str, float] = {}
         self.scopes = "chat:write,app_mentions:read"
         self.responses: dict[str, tuple[float, int, str, str]] = {}
         self._recent: dict[str, deque[float]] = defaultdict(deque)
@@ -167,6 +168,9 @@ class SlackCore:
 
     def _meter(self, method: str, args: Mapping[str, Any]) -> None:
         """Refuse what is too fast, per method, and per channel for posts."""
+        rest = self.banned.get(str(args.get("channel")), 0.0) - self._now()
+        if method == "chat.postMessage" and rest > 0:
+            raise Refusal("ratelimited", retry_after=int(rest) + 1)
         if not self.tiers:
             return
         now = self._now()

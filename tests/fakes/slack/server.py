@@ -44,6 +44,7 @@ class FakeSlack:
         self.core = SlackCore(time.time, tiers=tiers)
         self.faults: dict[int | str, str] = {}
         self.deliveries: list[Delivery] = []
+        self.sent: list[Mapping[str, Any]] = []
         self.target = ""
         self.retries = retries
         self.ack_seconds = 3.0
@@ -200,6 +201,7 @@ class FakeSlack:
 
     def deliver(self, body: Mapping[str, Any]) -> asyncio.Task[int]:
         """Hand a payload over, with repeats, in the background; the task's result is the status."""
+        self.sent.append(body)
         over_http = bool(self.target)
         task = asyncio.create_task(self._hand_over(body) if over_http else self._push(body))
         self._tasks.add(task)
