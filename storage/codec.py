@@ -56,6 +56,7 @@ class _Written(msgspec.Struct, omit_defaults=True):
     changes: tuple[_Change, ...] = ()
     forwards: tuple[Forward, ...] = ()
     ledger: LedgerRow | None = None
+    covers: tuple[str, ...] = ()
 
 
 _message = msgspec.json.Decoder(IncomingMessage)
@@ -97,6 +98,7 @@ def write_answer(answer: DurableAnswer) -> str:
         changes=tuple(_tag(change) for change in settlement.changes),
         forwards=settlement.forwards,
         ledger=settlement.ledger,
+        covers=settlement.covers,
     )
     return msgspec.json.encode(written).decode()
 
@@ -112,6 +114,7 @@ def read_answer(text: str) -> DurableAnswer:
         changes=tuple(_untag(change) for change in written.changes),
         forwards=written.forwards,
         ledger=written.ledger,
+        covers=written.covers,
     )
     return DurableAnswer(
         text=written.text, buttons=written.buttons, locale=written.locale, settlement=settlement

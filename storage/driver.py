@@ -22,6 +22,7 @@ else:
 __all__ = [
     "BUSY_MS",
     "MEMORY",
+    "SAFE_VERSION",
     "prepare",
     "sqlite",
     "target",
@@ -30,6 +31,9 @@ __all__ = [
 
 MEMORY = ":memory:"
 """The name of a database that lives and dies with its connection."""
+
+SAFE_VERSION = (3, 51, 3)
+"""The first without the WAL-reset bug; below it, no second program may write or checkpoint."""
 
 BUSY_MS = 5000
 """How long to wait for an outside tool's lock before giving up."""

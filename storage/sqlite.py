@@ -21,7 +21,7 @@ from bot.clock import Clock
 from bot.errors import StorageBusy, StorageCorrupt, StorageError
 from storage.batch import BatchConnection, Job
 from storage.database import Work
-from storage.driver import MEMORY, prepare, sqlite, target, translate
+from storage.driver import MEMORY, SAFE_VERSION, prepare, sqlite, target, translate
 from storage.lock import LockFile
 from storage.migrate import Migration, known, migrate, refuse_old
 
@@ -63,6 +63,12 @@ class SqliteDatabase:
         Raises AlreadyRunning, StorageCorrupt, StorageBusy or StorageError with what to do.
         """
         wanted = known() if migrations is None else migrations
+        if sqlite.sqlite_version_info < SAFE_VERSION:
+            log.warning(
+                "SQLite %s may damage a file that a second program writes or checkpoints; "
+                "install pysqlite3, and run no continuous backup tool until then",
+                sqlite.sqlite_version,
+            )
         lock = None if read_only or path == MEMORY else LockFile(path)
         database = cls(path, lock)
         async with AsyncExitStack() as undo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import cast
 
 import pytest
@@ -353,6 +353,9 @@ async def test_a_written_answer_comes_back_whole_with_exactly_its_messages(
         locale="zh",
         settlement=_everything(lease),
     )
+    plain = Settlement(outcome="answered", memory=MemoryId(""), person=PersonId(0))
+    used = {field.name for field in fields(plain)} - {"outcome"}
+    assert not [name for name in used if getattr(written.settlement, name) == getattr(plain, name)]
     await desk.inbox.anchor(lease, _anchor("9"))
     await desk.inbox.answer(lease, written)
     await put(desk, message(3))
@@ -433,7 +436,7 @@ def _anchor(id_: str) -> Anchor:
 
 def _everything(lease: Lease) -> Settlement:
     """A settlement that uses each kind of change and each table."""
-    return settlement(
+    said = settlement(
         "q",
         "a",
         changes=(
@@ -447,6 +450,7 @@ def _everything(lease: Lease) -> Settlement:
         ledger=LedgerRow(at=5, route="grounded", outcome="answered", total_ms=7),
         person=PersonId(1),
     )
+    return replace(said, covers=("never said",))
 
 
 def _writes(desk: Stores, lease: Lease) -> Iterator[Coroutine[object, object, object]]:

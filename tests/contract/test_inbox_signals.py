@@ -69,13 +69,22 @@ async def test_signals_reach_the_holder_once_in_order(desk: Stores) -> None:
 async def test_a_command_may_be_message_and_signal_at_once(desk: Stores) -> None:
     await put(desk, message(1))
     lease = await lease_one(desk)
-    stop = _stop(lease, 2)
-    event = Intake(raw="", delivery="u2", message=message(2, "/stop", alone=True), signal=stop)
+    stop = replace(_stop(lease, 2), key="m2")
+    said = message(2, "/stop", alone=True)
+    event = Intake(raw="", delivery="u2", message=said, signal=replace(stop, key=None))
     assert await desk.inbox.put([event]) == [True]
     assert await desk.inbox.put([event]) == [False]
     assert await desk.inbox.heed(lease, 0) == (stop,)
     await desk.inbox.settle(lease, settlement())
     assert texts(await lease_one(desk)) == ["/stop"]
+
+
+async def test_a_command_that_did_its_work_ends_with_the_answer_it_stopped(desk: Stores) -> None:
+    await put(desk, message(1))
+    lease = await lease_one(desk)
+    await put(desk, message(2, "/stop", alone=True), message(3, alone=True))
+    await desk.inbox.settle(lease, replace(settlement(), covers=("m2",)))
+    assert [texts(one) for one in await drain(desk)] == [["text 3"]]
 
 
 async def test_a_lapsed_holder_takes_no_signals_from_the_new_one(
