@@ -1,4 +1,4 @@
-"""The one place that knows everybody: builds the dozen objects, runs them, and takes them down."""
+"""The one place that knows every platform: runs a desk with its adapters, and takes it down."""
 
 from __future__ import annotations
 
@@ -6,33 +6,29 @@ import asyncio
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from importlib import resources
 from pathlib import Path
 from random import SystemRandom
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
 
-from bot.clock import Clock, SystemClock
 from bot.config import Config, Loaded
-from bot.engine.answer import Answerer
+from bot.control import ControlServer, socket_path
+from bot.desk import Desk, build_engine, open_desk, price_of, take_in
 from bot.engine.commands import Commands
 from bot.engine.engine import Engine
-from bot.engine.handoff import Handoff
-from bot.engine.reports import Reports
-from bot.errors import BotError, ConfigError, PlatformLocked
-from bot.knowledge.base import KnowledgeBase
-from bot.model import build_model, probe
-from bot.model.build import usable
-from bot.model.tokens import cost, tokens
-from bot.ports import Adapter, HasMenu, Intake, Model
-from bot.reply.deliver import Deliverer, Price
-from bot.reply.record import Cost
+from bot.errors import BotError, ConfigError, PlatformLocked, StorageError
+from bot.ports import Adapter, HasMenu, Intake, NullObserver, Observer
+from bot.reply.deliver import Deliverer
 from bot.service import Worker
-from bot.types import ProviderHealth, Role, Usage, value
-from storage import Stores, open_stores
+from bot.types import Role
+from storage.retention import Retention, prune
+
+if TYPE_CHECKING:
+    from bot.web.readiness import Readiness
 
 log = structlog.get_logger()
 
@@ -41,6 +37,7 @@ Mode = Literal["run", "chat"]
 SAMPLE = "samples/shop"
 """The bundled knowledge of a small shop, for a first look without any setting."""
 MEMORY = ":memory:"
+PRUNE_SECONDS = 6 * 3600.0
 
 NOTHING_TO_SERVE = """\
 There is nothing to serve: no platform token is set and nobody types here.
@@ -48,43 +45,6 @@ There is nothing to serve: no platform token is set and nobody types here.
   Slack      set SLACK_BOT_TOKEN and SLACK_APP_TOKEN
   console    run `frontdesk chat` in a terminal, or pipe questions in, one a line
 """
-
-
-@value
-class Desk:
-    """A desk without its platforms: what the CLI's commands and the running service share."""
-
-    config: Config
-    clock: Clock
-    stores: Stores
-    knowledge: KnowledgeBase
-    model: Model
-    reports: Reports
-
-
-@asynccontextmanager
-async def open_desk(
-    loaded: Loaded, *, read_only: bool = False, database: str | None = None
-) -> AsyncIterator[Desk]:
-    """Open the stores and the model. Raises AlreadyRunning when another process writes."""
-    config, clock = loaded.config, SystemClock()
-    async with AsyncExitStack() as stack:
-        stores = await open_stores(database or config.database, clock, read_only=read_only)
-        stack.push_async_callback(stores.close)
-        model = build_model(config, clock)
-        stack.push_async_callback(model.close)
-
-        async def ask_model() -> ProviderHealth | None:
-            return await probe(model, clock) if speaks(config) else None
-
-        yield Desk(
-            config=config,
-            clock=clock,
-            stores=stores,
-            knowledge=KnowledgeBase(stores.passages, clock),
-            model=model,
-            reports=Reports(config.desk, clock, stores.ledger, stores.inbox, ask_model),
-        )
 
 
 async def run(loaded: Loaded, *, mode: Mode) -> int:
@@ -96,31 +56,34 @@ async def run(loaded: Loaded, *, mode: Mode) -> int:
     sample = not platforms and not loaded.config.knowledge.folder
     async with open_desk(loaded, database=MEMORY if sample else None) as desk:
         await _learn(desk, sample=sample)
-        service = Service(desk, await _salt(desk.stores))
+        service = await Service.build(desk)
         for build in platforms:
-            service.join(build(desk.config, desk.clock))
-        if not platforms:
-            from adapters.console import ConsoleAdapter
-
-            stores = desk.stores
-            service.join(
-                ConsoleAdapter(
-                    desk.config.desk,
-                    desk.clock,
-                    depth=stores.inbox.depth,
-                    rows=stores.ledger.rows,
-                )
-            )
-        await service.run()
-    return 1 if service.failed else 0
+            service.join(build(desk, service.commands))
+        if platforms:
+            return await service.run()
+        return await _at_the_console(desk, service)
 
 
-def speaks(config: Config) -> bool:
-    """There is a language model, so more can be given than excerpts."""
-    return any(usable(model) for model in config.models)
+async def _at_the_console(desk: Desk, service: Service) -> int:
+    """One person at a terminal, or lines through a pipe."""
+    from adapters.console import ConsoleAdapter
+
+    console = ConsoleAdapter(
+        desk.config.desk,
+        desk.clock,
+        depth=desk.stores.inbox.depth,
+        rows=desk.stores.ledger.rows,
+    )
+    service.join(console)
+    service.public = False
+    status = await service.run()
+    if not console.taken and not sys.stdin.isatty():
+        sys.stderr.write(NOTHING_TO_SERVE)
+        return 2
+    return status
 
 
-Build = Callable[[Config, Clock], Adapter]
+Build = Callable[[Desk, Commands], Adapter]
 
 
 def _platforms(config: Config) -> list[Build]:
@@ -128,13 +91,26 @@ def _platforms(config: Config) -> list[Build]:
     builds: list[Build] = []
     if config.telegram.token:
         builds.append(_telegram)
+    if config.slack.bot_token:
+        builds.append(_slack)
     return builds
 
 
-def _telegram(config: Config, clock: Clock) -> Adapter:
+def _telegram(desk: Desk, _commands: Commands) -> Adapter:
     from adapters.telegram.adapter import TelegramAdapter
 
-    return TelegramAdapter(config.telegram, clock, random=SystemRandom())
+    return TelegramAdapter(desk.config.telegram, desk.clock, random=SystemRandom())
+
+
+def _slack(desk: Desk, commands: Commands) -> Adapter:
+    from adapters.slack.adapter import SlackAdapter
+
+    return SlackAdapter(
+        desk.config.slack,
+        desk.clock,
+        random=SystemRandom(),
+        words=tuple(commands.table),
+    )
 
 
 def _somebody_types() -> bool:
@@ -159,66 +135,24 @@ async def _learn(desk: Desk, *, sample: bool) -> None:
             log.warning("knowledge_not_read", problem=problem)
 
 
-def _price(config: Config) -> Price:
-    """What tokens of a model cost, by the prices in the settings."""
-    prices = {model.name: model for model in config.models}
-
-    def price(name: str, usage: Usage) -> Cost:
-        model = prices.get(name)
-        amount = cost(usage, model) if model else None
-        return Cost(amount=amount, currency=model.currency if model and amount is not None else "")
-
-    return price
-
-
-async def _salt(stores: Stores) -> bytes:
-    """What person ids are masked with towards the provider; made once per database."""
-    text = await stores.settings.get_or_set("salt", secrets.token_hex(32))
-    return bytes.fromhex(text)
-
-
 class Service:
-    """The desk with its platforms: intake, worker, control, and their orderly end."""
+    """A desk with its platforms: intake, worker, listeners, control, and their orderly end."""
 
-    def __init__(self, desk: Desk, salt: bytes) -> None:
+    def __init__(self, desk: Desk, engine: Engine, commands: Commands) -> None:
+        self.commands = commands
+        self.failed = False
         self._desk = desk
+        self._observer: Observer = NullObserver()
         self._adapters: dict[str, Adapter] = {}
         self._ending = asyncio.Event()
-        self.failed = False
+        self._readiness: Readiness | None = None
+        self.public = True
         config, stores = desk.config, desk.stores
-        handoff = Handoff(config.desk, stores.tickets, config.staff)
-        self._commands = Commands(
-            config.desk,
-            stores.history,
-            handoff,
-            stats=desk.reports.stats,
-            health=desk.reports.health,
-        )
-        answerer = Answerer(
-            config.desk,
-            desk.knowledge,
-            stores.history,
-            desk.model,
-            handoff,
-            speaks=speaks(config),
-            estimate=tokens,
-            context_tokens=min((model.context_tokens for model in config.models), default=0),
-        )
-        admins = config.admins | {"console:local"}
-        engine = Engine(
-            config.desk,
-            stores.people,
-            answerer,
-            self._commands,
-            admins=admins,
-            staff=config.staff,
-            salt=salt,
-        )
         self._worker = Worker(
             stores.inbox,
             stores.people,
             engine,
-            Deliverer(stores.inbox, desk.clock, price=_price(config)),
+            Deliverer(stores.inbox, desk.clock, price=price_of(config)),
             self._adapters,
             clock=desk.clock,
             owner=secrets.token_hex(8),
@@ -227,7 +161,12 @@ class Service:
             locale=config.desk.locale,
             random=SystemRandom(),
         )
-        self._admins = admins
+
+    @classmethod
+    async def build(cls, desk: Desk) -> Service:
+        """The service over a desk."""
+        engine, commands = await build_engine(desk)
+        return cls(desk, engine, commands)
 
     def join(self, adapter: Adapter) -> None:
         """Serve this platform too."""
@@ -240,17 +179,59 @@ class Service:
 
     def end(self) -> None:
         """Begin the orderly end: no more intake, what runs is finished, then all is closed."""
+        if self._readiness is not None:
+            self._readiness.drain()
         self._ending.set()
 
-    async def run(self) -> None:
+    async def run(self) -> int:
         """Serve until `end`, a signal, or until every platform has run dry (piped input)."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
         await self._desk.stores.inbox.take_over(self._worker.owner)
+        async with AsyncExitStack() as stack:
+            if self.public:
+                await self._listen(stack)
+            await self._serve()
+        return 1 if self.failed else 0
+
+    async def _listen(self, stack: AsyncExitStack) -> None:
+        """Both HTTP listeners and the control socket; raises ConfigError for a taken address."""
+        config, stores = self._desk.config, self._desk.stores
+        control = ControlServer(socket_path(config.database), {"kb_import": self._import})
+        await control.start()
+        stack.push_async_callback(control.close)
+        if not (config.http.public or config.http.operator):
+            return
+        from bot.web.metrics import Metrics
+        from bot.web.readiness import Readiness
+        from bot.web.serve import serving
+
+        metrics = Metrics()
+        self._observer = self._worker.observer = metrics
+        self._readiness = Readiness(
+            write=self._prove_writing, providers=self._desk.model.health, clock=self._desk.clock
+        )
+        listeners = serving(
+            config.http,
+            self._adapters.values(),
+            readiness=self._readiness,
+            metrics=metrics,
+            depth=stores.inbox.depth,
+        )
+        bound = await stack.enter_async_context(listeners)
+        log.info("listening", public=bound.public, operator=bound.operator)
+
+    async def _prove_writing(self) -> None:
+        """A small durable write; raises StorageError where none is possible."""
+        await self._desk.stores.settings.put("ready", str(self._desk.clock.now()))
+
+    async def _serve(self) -> None:
+        """Intake and work side by side, until the end."""
         work = asyncio.create_task(self._worker.run())
         intakes = [asyncio.create_task(self._intake(one)) for one in self._adapters.values()]
-        menus = [asyncio.create_task(self._publish(one)) for one in self._adapters.values()]
+        others = [asyncio.create_task(self._publish(one)) for one in self._adapters.values()]
+        others.append(asyncio.create_task(self._prune()))
         ending = asyncio.create_task(self._ending.wait())
         try:
             running: set[asyncio.Task[None]] = set(intakes)
@@ -260,34 +241,52 @@ class Service:
             if not running and not ending.done():
                 await self._until_answered(ending)
         finally:
-            for task in (*intakes, *menus, ending):
+            for task in (*intakes, *others, ending):
                 task.cancel()
-            await asyncio.gather(*intakes, *menus, ending, return_exceptions=True)
+            await asyncio.gather(*intakes, *others, ending, return_exceptions=True)
             self._worker.drain()
             await work
             for adapter in self._adapters.values():
                 await adapter.close()
 
     async def _intake(self, adapter: Adapter) -> None:
-        """One platform's messages, onto disk."""
+        """One platform's messages, onto disk. A platform that locks us out stops; others go on."""
 
         async def sink(intakes: Sequence[Intake]) -> None:
+            begun = self._desk.clock.monotonic()
             await self._desk.stores.inbox.put(intakes)
+            self._observer.taken(len(intakes), self._desk.clock.monotonic() - begun)
 
         try:
             await adapter.run(sink)
         except (PlatformLocked, ConfigError) as error:
             self.failed = True
-            log.error("platform_refused_us", platform=adapter.platform, error=str(error))  # noqa: TRY400  # the message says it all
+            problem = {"platform": adapter.platform, "error": str(error)}
+            log.error("platform_refused_us", **problem)  # noqa: TRY400  # no traceback says more
 
     async def _publish(self, adapter: Adapter) -> None:
         """The menu of commands; a desk without one works all the same."""
         if isinstance(adapter, HasMenu):
-            admins = [admin for admin in self._admins if admin.startswith(adapter.platform)]
+            admins = [admin for admin in self._desk.admins if admin.startswith(adapter.platform)]
             try:
-                await adapter.set_menu(self._commands.menu(Role.ADMIN), admins)
+                await adapter.set_menu(self.commands.menu(Role.ADMIN), admins)
             except BotError as error:
                 log.warning("menu_not_published", platform=adapter.platform, error=str(error))
+
+    async def _prune(self) -> None:
+        """Let go of what is past its time, a few times a day."""
+        while True:
+            try:
+                now = self._desk.clock.now()
+                gone = await prune(self._desk.stores.database, Retention(), now=now)
+                log.debug("pruned", **gone)
+            except StorageError as error:
+                log.warning("not_pruned", error=str(error))
+            await self._desk.clock.sleep(PRUNE_SECONDS)
+
+    async def _import(self, path: str) -> dict[str, Any]:
+        """`frontdesk kb import` of a second process."""
+        return await take_in(self._desk.knowledge, Path(path))
 
     async def _until_answered(self, ending: asyncio.Task[object]) -> None:
         """All input is in; wait until the line is empty."""

@@ -20,7 +20,6 @@ from bot.i18n import LOCALES, say
 
 if TYPE_CHECKING:
     from bot.config import Loaded
-    from bot.knowledge.base import KnowledgeBase
     from bot.types import Findings
 
 WRONG = 2
@@ -100,8 +99,8 @@ def kb_import(level: str, path: Path) -> int:
 
 async def _imported(loaded: Loaded, path: Path) -> dict[str, Any]:
     """By the running desk, or by ourselves when none is running."""
-    from bot import app
     from bot.control import call, socket_path
+    from bot.desk import open_desk, take_in
     from bot.errors import DeskDown
 
     try:
@@ -109,22 +108,9 @@ async def _imported(loaded: Loaded, path: Path) -> dict[str, Any]:
             socket_path(loaded.config.database), "kb_import", path=str(path)
         )
     except DeskDown:
-        async with app.open_desk(loaded) as desk:
+        async with open_desk(loaded) as desk:
             found = await take_in(desk.knowledge, path)
     return found
-
-
-async def take_in(knowledge: KnowledgeBase, path: Path) -> dict[str, Any]:
-    """Import a file or a folder; the ImportReport as plain JSON, as the control socket carries it.
-
-    Raises KnowledgeError for what is neither.
-    """
-    import msgspec
-
-    # A local file system answers at once, and nothing else runs in this process.
-    take = knowledge.import_folder if path.is_dir() else knowledge.import_file  # noqa: ASYNC240
-    report: dict[str, Any] = msgspec.to_builtins(await take(path, by="cli"))
-    return report
 
 
 @kb.command("search")
@@ -146,9 +132,9 @@ def kb_search(level: str, question: tuple[str, ...], lang: str | None, limit: in
 
 
 async def _found(loaded: Loaded, question: str, locale: str, limit: int) -> Findings:
-    from bot import app
+    from bot.desk import open_desk
 
-    async with app.open_desk(loaded, read_only=True) as desk:
+    async with open_desk(loaded, read_only=True) as desk:
         return await desk.knowledge.search(question, locale=locale, limit=limit)
 
 
@@ -184,9 +170,9 @@ def stats(level: str, span: str, lang: str | None) -> int:
 
 
 async def _statistics(loaded: Loaded, span: str, locale: str) -> str:
-    from bot import app
+    from bot.desk import open_desk
 
-    async with app.open_desk(loaded, read_only=True) as desk:
+    async with open_desk(loaded, read_only=True) as desk:
         return await desk.reports.stats(span, locale)
 
 

@@ -13,7 +13,7 @@ import structlog
 from bot.engine.engine import Engine
 from bot.errors import BotError, LeaseLost, PlatformBusy, StorageError
 from bot.i18n import say
-from bot.ports import Adapter, Clock, Inbox, People
+from bot.ports import Adapter, Clock, Inbox, NullObserver, Observer, People
 from bot.reply.deliver import Deliverer
 from bot.reply.hold import Hold
 from bot.telemetry import reference
@@ -59,6 +59,7 @@ class Worker:
         self._deliverer = deliverer
         self._adapters = adapters
         self._clock = clock
+        self.observer: Observer = NullObserver()
         self.owner = owner
         self._concurrent = concurrent
         self._staff = staff
@@ -100,6 +101,8 @@ class Worker:
                 log.exception("lease_failed", kind=type(error).__name__)
                 await self._clock.sleep(1.0)
         for lease in leases:
+            waited = self._clock.now() - lease.messages[0].received_at
+            self.observer.leased(max(0, waited) / 1000)
             task = asyncio.create_task(self._guarded(lease))
             self._active.add(task)
             task.add_done_callback(self._done)
@@ -184,6 +187,7 @@ class Worker:
                 )
             else:
                 await self._inbox.settle(hold.lease, _with_stop(settlement, hold))
+                self._count(settlement)
         except LeaseLost:
             raise
         except TimeoutError:
@@ -216,6 +220,7 @@ class Worker:
             reference=name,
         )
         if isinstance(error, PlatformBusy):
+            self.observer.throttled()
             until = self._clock.now() + round((error.retry_after or 30.0) * 1000)
             await self._inbox.rest(lease, until=until, error=str(error), counts=False)
         elif error.retryable and lease.attempt < ATTEMPTS_MAX:
@@ -223,6 +228,7 @@ class Worker:
             await self._tell(hold, adapter, "error.retrying", name)
             until = self._clock.now() + round(rest * 1000)
             await self._inbox.rest(lease, until=until, error=f"{name}: {error}")
+            self.observer.retried()
         else:
             await self._give_up(hold, adapter, error, name)
 
@@ -253,6 +259,15 @@ class Worker:
             ledger=ledger,
         )
         await self._inbox.bury(lease, settlement, error=f"{name}: {error}")
+        self.observer.buried()
+        self._count(settlement)
+
+    def _count(self, settlement: Settlement) -> None:
+        """Tell who counts."""
+        if settlement.ledger is not None:
+            self.observer.settled(settlement.ledger)
+            for _ in range(settlement.ledger.throttled):
+                self.observer.throttled()
 
     def _name(self) -> str:
         """A reference id that a person can quote and an operator can find."""

@@ -36,7 +36,7 @@ class Reports:
         """
         zone = ZoneInfo(self._desk.timezone)
         span = parse_range(argument, now=self._clock.now(), zone=zone)
-        rows = await self._ledger.rows(span.since, span.until)
+        rows = await self._ledger.rows(span.reach, span.until)
         return render(report(rows, span, zone), locale)
 
     async def health(self, _argument: str, locale: str) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 from random import Random
 
 from adapters.telegram.adapter import TelegramAdapter
-from bot.app import SAMPLE, Desk, Service, open_desk
-from bot.config import Config, DeskConfig, Loaded, ModelConfig, Secret, TelegramConfig
+from bot.app import SAMPLE, Service
+from bot.config import Config, DeskConfig, HttpConfig, Loaded, ModelConfig, Secret, TelegramConfig
+from bot.desk import Desk, open_desk
 from bot.types import Place, value
 from tests.fakes.glm import KEY, FakeGlm
 from tests.fakes.telegram.core import FakeTelegram
@@ -54,6 +55,7 @@ async def running(
             desk=DeskConfig(name="Lumen Home", answers=answers, contact=contact),
             telegram=TelegramConfig(token=Secret(telegram.token), api_root=root, pace=pace),
             models=(model,) if speaks else (),
+            http=HttpConfig(public="", operator=""),
             database=str(database),
             admins=frozenset({f"telegram:{ADMIN}"}),
             staff=staff,
@@ -61,7 +63,7 @@ async def running(
         desk = await stack.enter_async_context(open_desk(Loaded(config=config)))
         if knowledge:
             await desk.knowledge.import_folder(ROOT / "bot" / SAMPLE)
-        service = Service(desk, b"salt" * 8)
+        service = await Service.build(desk)
         service.join(TelegramAdapter(config.telegram, desk.clock, random=Random(1)))
         serving = asyncio.create_task(service.run())
         try:

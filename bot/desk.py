@@ -1,0 +1,144 @@
+"""A desk without its platforms: stores, knowledge, model, reports and the engine over them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bot.clock import Clock, SystemClock
+from bot.config import Config, Loaded
+from bot.engine.answer import Answerer
+from bot.engine.commands import Commands
+from bot.engine.engine import Engine
+from bot.engine.handoff import Handoff
+from bot.engine.reports import Reports
+from bot.knowledge.base import KnowledgeBase
+from bot.model import build_model, probe
+from bot.model.build import usable
+from bot.model.layers import Cached, Metered
+from bot.model.tokens import cost, tokens
+from bot.ports import Model
+from bot.reply.deliver import Price
+from bot.reply.record import Cost
+from bot.types import ProviderHealth, Usage, value
+from storage import Stores, open_stores
+
+CONSOLE_OWNER = "console:local"
+"""Whoever sits at the console runs the process, and could read its files anyway."""
+
+
+@value
+class Desk:
+    """What the CLI's commands and the running service share."""
+
+    config: Config
+    clock: Clock
+    stores: Stores
+    knowledge: KnowledgeBase
+    model: Model
+    reports: Reports
+
+    @property
+    def admins(self) -> frozenset[str]:
+        """Who may use the owners' words."""
+        return self.config.admins | {CONSOLE_OWNER}
+
+
+@asynccontextmanager
+async def open_desk(
+    loaded: Loaded, *, read_only: bool = False, database: str | None = None
+) -> AsyncIterator[Desk]:
+    """Open the stores and the model. Raises AlreadyRunning when another process writes."""
+    config, clock = loaded.config, SystemClock()
+    async with AsyncExitStack() as stack:
+        stores = await open_stores(database or config.database, clock, read_only=read_only)
+        stack.push_async_callback(stores.close)
+        model = _model(config, clock)
+        stack.push_async_callback(model.close)
+
+        async def ask_model() -> ProviderHealth | None:
+            return await probe(model, clock) if speaks(config) else None
+
+        yield Desk(
+            config=config,
+            clock=clock,
+            stores=stores,
+            knowledge=KnowledgeBase(stores.passages, clock),
+            model=model,
+            reports=Reports(config.desk, clock, stores.ledger, stores.inbox, ask_model),
+        )
+
+
+def speaks(config: Config) -> bool:
+    """There is a language model, so more can be given than excerpts."""
+    return any(usable(model) for model in config.models)
+
+
+def _model(config: Config, clock: Clock) -> Model:
+    """The chain of models, counted; equal questions asked before are not paid for again."""
+    chain = build_model(config, clock)
+    if not speaks(config):
+        return chain
+    prices = {model.name: model for model in config.models}
+    return Metered(Cached(chain, clock), clock, prices=prices)
+
+
+def price_of(config: Config) -> Price:
+    """What tokens of a model cost, by the prices in the settings; unknown rather than a guess."""
+    prices = {model.name: model for model in config.models}
+
+    def price(name: str, usage: Usage) -> Cost:
+        model = prices.get(name)
+        amount = cost(usage, model) if model else None
+        return Cost(amount=amount, currency=model.currency if model and amount is not None else "")
+
+    return price
+
+
+async def build_engine(desk: Desk) -> tuple[Engine, Commands]:
+    """The engine over a desk, and the words it knows."""
+    config, stores = desk.config, desk.stores
+    handoff = Handoff(config.desk, stores.tickets, config.staff)
+    commands = Commands(
+        config.desk, stores.history, handoff, stats=desk.reports.stats, health=desk.reports.health
+    )
+    answerer = Answerer(
+        config.desk,
+        desk.knowledge,
+        stores.history,
+        desk.model,
+        handoff,
+        speaks=speaks(config),
+        estimate=tokens,
+        context_tokens=min((model.context_tokens for model in config.models), default=0),
+    )
+    # What person ids are masked with towards the provider; made once per database.
+    salt = await stores.settings.get_or_set("salt", secrets.token_hex(32))
+    engine = Engine(
+        config.desk,
+        stores.people,
+        answerer,
+        commands,
+        admins=desk.admins,
+        staff=config.staff,
+        salt=bytes.fromhex(salt),
+    )
+    return engine, commands
+
+
+async def take_in(knowledge: KnowledgeBase, path: Path, *, by: str = "cli") -> dict[str, Any]:
+    """Import a file or a folder; the ImportReport as plain JSON, as the control socket carries it.
+
+    Raises KnowledgeError for what is neither.
+    """
+    take = (
+        knowledge.import_folder if await asyncio.to_thread(path.is_dir) else knowledge.import_file
+    )
+    report: dict[str, Any] = msgspec.to_builtins(await take(path, by=by))
+    return report
