@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,9 @@ async def open_desk(
 ) -> AsyncIterator[Desk]:
     """Open the stores and the model. Raises AlreadyRunning when another process writes."""
     config, clock = loaded.config, SystemClock()
+    config = replace(config, database=database or config.database)
     async with AsyncExitStack() as stack:
-        stores = await open_stores(database or config.database, clock, read_only=read_only)
+        stores = await open_stores(config.database, clock, read_only=read_only)
         stack.push_async_callback(stores.close)
         model = _model(config, clock)
         stack.push_async_callback(model.close)

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from adapters.slack.adapter import SlackAdapter
-from bot.app import Service, open_desk
+from bot.app import Service
 from bot.clock import SystemClock
 from bot.config import Config, Loaded, Secret, SlackConfig
+from bot.desk import open_desk
 from tests.fakes.slack import APP_TOKEN, BOT, BOT_TOKEN, SIGNING_SECRET, FakeSlack
 from tests.flow.slack_desk import mounted, until
 
@@ -50,7 +51,7 @@ async def served(slack: FakeSlack, mode: str, folder: Path) -> AsyncIterator[Sla
     adapter = SlackAdapter(config, SystemClock(), random=random.Random(3))
     async with open_desk(Loaded(config=Config()), database=str(folder / "desk.db")) as desk:
         await desk.knowledge.import_folder(folder)
-        service = Service(desk, b"salt")
+        service = await Service.build(desk)
         service.join(adapter)
         running = asyncio.create_task(service.run())
         try:
@@ -67,22 +68,21 @@ async def served(slack: FakeSlack, mode: str, folder: Path) -> AsyncIterator[Sla
             await running
 
 
+def says(slack: FakeSlack, channel: str, words: str) -> bool:
+    return any(words in shown.markdown for shown in slack.core.shown(channel))
+
+
 @pytest.mark.parametrize("mode", ["http", "socket"])
 @pytest.mark.parametrize("order", ["message mention", "mention message"])
 async def test_a_mention_is_answered_once_in_its_thread_and_pings_nobody(
     slack: FakeSlack, mode: str, order: str, tmp_path: Path
 ) -> None:
     async with served(slack, mode, tmp_path):
-        asked = f"<@{BOT}> how long does a refund take?"
-        root = slack.say("U1", "C1", asked, order=order)
-        private = slack.say("U1", "D1", "how long does a refund take?")
+        root = slack.say("U1", "C1", f"<@{BOT}> how long does a refund take?", order=order)
         await slack.settled()
-        await until(
-            lambda: all(
-                any("Five working days" in m.markdown for m in slack.core.shown(*where))
-                for where in (("C1",), ("D1",))
-            )
-        )
+        await until(lambda: says(slack, "C1", "Five working days"))
+        private = slack.say("U1", "D1", "how long does a refund take?")
+        await until(lambda: says(slack, "D1", "Five working days"))
     (answer,) = slack.core.shown("C1")
     assert answer.thread == root
     assert "@U1" in answer.markdown
