@@ -122,14 +122,15 @@ async def mount(adapter: SlackAdapter) -> tuple[web.AppRunner, str]:
     return runner, f"http://{host}:{port}/slack/events"
 
 
-def main() -> list[tuple[str, str, str]]:
-    """Rows of the table: what, measured, target."""
+def main() -> None:
+    """Print the table."""
     found = asyncio.run(measure())
-    return [
-        ("Slack event, CPU up to the ack", f"{found['cpu_ms']:.2f} ms", "≤ 1.3 ms"),
-        ("Slack ack p50 at 50/s", f"{found['ack_p50_ms']:.1f} ms", ""),
-        ("Slack ack p99 at 50/s", f"{found['ack_p99_ms']:.1f} ms", "≤ 25 ms"),
-    ]
+    for name, key, target in (
+        ("Slack event, CPU up to the ack", "cpu_ms", "1.3 ms"),
+        ("Slack ack p50 at 50/s", "ack_p50_ms", "-"),
+        ("Slack ack p99 at 50/s", "ack_p99_ms", "25 ms"),
+    ):
+        print(f"{name:36} {found[key]:>15.2f} ms   target {target}")
 
 
 if __name__ == "__main__":
@@ -137,5 +138,4 @@ if __name__ == "__main__":
         sent = asyncio.run(send(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
         print(*(f"{wait:.6f}" for wait in sent))
     else:
-        for row in main():
-            print("{:<34}{:>12}  {}".format(*row))
+        main()

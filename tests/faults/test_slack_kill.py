@@ -1,0 +1,147 @@
+"""Kill -9 over Slack: every question of every thread is answered once, whole, by Socket Mode."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import sqlite3
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from bot.i18n import say
+from tests.fakes.glm import KEY, FakeGlm, computed
+from tests.fakes.slack import APP_TOKEN, BOT, BOT_TOKEN, FakeSlack
+from tests.faults.gate import ROOT, reply_to, tokens
+
+PLACEHOLDERS = {say(locale, "answer.placeholder") for locale in ("en", "zh")}
+SEED = int(os.environ.get("GATE_SEED", "20261122"))
+
+
+class Desk:
+    """The real process, which is killed and started again; Slack and the model live on."""
+
+    def __init__(self, folder: Path, slack: FakeSlack, glm: FakeGlm) -> None:
+        self.database = folder / "desk.db"
+        self.log = folder / "desk.log"
+        self.kills = 0
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME")},
+            "SLACK_BOT_TOKEN": BOT_TOKEN,
+            "SLACK_APP_TOKEN": APP_TOKEN,
+            "SLACK_API_ROOT": slack.api_root,
+            "MODEL_BASE_URL": glm.url,
+            "MODEL_API_KEY": KEY,
+            "FRONTDESK_ANSWERS": "open",
+            "FRONTDESK_DB": str(self.database),
+            "FRONTDESK_HTTP": "",
+            "FRONTDESK_ADMIN_HTTP": "",
+            "PYTHONPATH": str(ROOT),
+        }
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bot", "run"),
+                cwd=self._folder,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def kill(self) -> None:
+        assert self._process
+        self._process.kill()
+        await self._process.wait()
+        self.kills += 1
+
+    async def stop(self) -> int:
+        assert self._process
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self._process.wait(), 40)
+
+
+async def ask(slack: FakeSlack, questions: int, rng: random.Random) -> list[str]:
+    """People in direct messages and in a channel, each question a thread of its own."""
+    asked = []
+    for number in range(questions):
+        text = f"q{number % 4}x{number} please?"
+        if rng.random() < 0.5:
+            order = rng.choice(("message mention", "mention message"))
+            asked.append(slack.say("U1", "C1", f"<@{BOT}> {text}", order=order))
+        else:
+            asked.append(slack.say("U2", "D1", text))
+        await asyncio.sleep(rng.uniform(0.1, 0.8))
+    return asked
+
+
+def answers(slack: FakeSlack) -> list[str]:
+    """The threads in which a whole answer stands."""
+    shown = (*slack.core.shown("C1"), *slack.core.shown("D1"))
+    return [m.thread or "" for m in shown if "End of answer" in m.markdown]
+
+
+async def run(folder: Path, *, questions: int, kills: int) -> None:
+    rng = random.Random(SEED)
+    slack = FakeSlack(tiers=False, retries=(0.1,) * 100)
+    slack.ack_seconds = 1.0
+    await slack.start()
+    slack.core.users = {"U1": {"real_name": "Ann"}, "U2": {"real_name": "Bo"}}
+    async with FakeGlm(default=computed(reply_to, chunks=12, delay=0.03)) as glm:
+        desk = Desk(folder, slack, glm)
+        await desk.start()
+
+        async def killer() -> None:
+            for _ in range(kills):
+                await asyncio.sleep(rng.uniform(1.0, 3.0))
+                await desk.kill()
+                await desk.start()
+
+        try:
+            _, asked = await asyncio.gather(killer(), ask(slack, questions, rng))
+            end = time.monotonic() + 60
+            while len(set(answers(slack))) < len(asked) and time.monotonic() < end:
+                await asyncio.sleep(0.1)
+        finally:
+            status = await desk.stop()
+    await slack.close()
+    assert status == 0, desk.log.read_text()[-4000:]
+    judge(slack, desk, asked)
+
+
+def judge(slack: FakeSlack, desk: Desk, asked: list[str]) -> None:
+    """Each thread has its answer once, whole and last; nobody was pinged; all rows are settled."""
+    assert Counter(answers(slack)) == Counter(asked), desk.log.read_text()[-4000:]
+    orphans = 0
+    for message in (*slack.core.shown("C1"), *slack.core.shown("D1")):
+        if message.markdown in PLACEHOLDERS:
+            orphans += 1
+            continue
+        (question,) = tokens(message.markdown)
+        assert message.markdown == reply_to(f"q{question[0]}x{question[1]} please?")
+        texts = [text for _, text in message.history]
+        assert set(texts[texts.index(message.markdown) :]) == {message.markdown}
+    assert orphans <= desk.kills * len(asked)
+    assert slack.core.pings == []
+    with contextlib.closing(sqlite3.connect(desk.database)) as db:
+        rows = db.execute("SELECT state, outcome FROM inbox").fetchall()
+    assert rows == [(2, "answered")] * len(asked)
+
+
+async def test_a_desk_on_slack_that_is_killed_answers_everything_once(tmp_path: Path) -> None:
+    await run(tmp_path, questions=6, kills=1)
+
+
+@pytest.mark.soak
+async def test_many_kills_over_slack_lose_nothing(tmp_path: Path) -> None:
+    await run(tmp_path, questions=40, kills=12)
