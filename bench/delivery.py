@@ -49,6 +49,14 @@ def lags(came: list[tuple[float, int]], history: list[Version]) -> list[float]:
     return [next(at for at, length in seen if length >= size) - then for then, size in came]
 
 
+def best(came: list[tuple[float, int]], interval: float) -> list[float]:
+    """The lags of a schedule that knows the future: 0.3 s, then each interval, and the end."""
+    begin, end = came[0][0], came[-1][0]
+    times = [begin + 0.3 + interval * number for number in range(int(SECONDS / interval) + 1)]
+    shown = sorted([at for at in times if at < end] + [end])
+    return [next(at for at in shown if at >= then) - then + LATENCY / 2 for then, _ in came]
+
+
 async def schedule(*, group: bool) -> list[Row]:
     """One answer of five seconds: the mean lag of a chunk and that of the last one."""
     telegram, written = fake(), Metered()
@@ -59,7 +67,7 @@ async def schedule(*, group: bool) -> list[Row]:
     (shown,) = telegram.standing(chat)
     found = lags(written.came, shown.history)
     frames = sum(1 for version in shown.history if "一" in version.text)
-    ideal = SECONDS / frames / 2 + LATENCY / 2
+    ideal = statistics.mean(best(written.came, 3.0 if group else 1.0))
     where = "group" if group else "private"
     return [
         (

@@ -18,6 +18,9 @@ from bot.types import Anchor, ButtonRows, Frame, Limits, MessageRef, RichText, v
 CHANGE_MIN = 12
 """A frame is not worth a call for fewer new characters; a finished text always is."""
 
+STEADY = 4
+"""So many frames keep the interval before it begins to grow: most answers are over by then."""
+
 
 class Render(Protocol):
     """From what was written to what is shown; not `final`: the end is still open."""
@@ -110,7 +113,9 @@ class LiveReply:
         self._flying = False
         self._busy_until = float("-inf")
         self._interval = limits.interval
+        self._due_at = float("-inf")
         self._frame_at: float | None = None
+        self._frames_shown = 0
         self._text_at: float | None = None
         self._composed = 0
         self._shown_size = 0
@@ -188,7 +193,7 @@ class LiveReply:
         if self._flying or now < self._busy_until:
             return None
         action = self._rest() if self._goal is not None else self._growing(now)
-        self._flying = action is not None
+        self._flying, self._due_at = action is not None, now
         return action
 
     def next_at(self, now: float) -> float | None:
@@ -375,10 +380,12 @@ class LiveReply:
         """Text is on screen: the next frame keeps its distance."""
         if self.first_shown_at is None:
             self.first_shown_at = now
-        if self._frame_at is not None:
+        self._frames_shown += 1
+        if self._frames_shown > STEADY:
             grown = self._interval * self._limits.growth
             self._interval = max(self._interval, min(grown, self._limits.interval_max))
-        self._frame_at = now
+        # From call to call, as paces count: a slow platform adds nothing to the interval.
+        self._frame_at = self._due_at
         self._waiting = False
 
 
