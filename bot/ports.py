@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.types import (
     Anchor,
     AnswerId,
+    Await,
     ChatRequest,
     DurableAnswer,
     Findings,
@@ -319,6 +320,47 @@ class History(Protocol):
         ...
 
 
+@value
+class Summary:
+    """What a memory held up to turn number `through`; `later` turns were said after that."""
+
+    text: str
+    through: int
+    later: int
+
+
+class Summaries(Protocol):
+    """What was said long ago, in a few sentences. A fresh start ends its use at once."""
+
+    async def last(self, memory: MemoryId) -> Summary | None:
+        """The summary in use."""
+        ...
+
+    async def uncovered(self, memory: MemoryId, limit: int) -> list[tuple[int, Turn]]:
+        """The oldest `limit` turns that no summary covers, with their numbers."""
+        ...
+
+    async def put(self, memory: MemoryId, text: str, *, through: int) -> None:
+        """Keep it instead of the one before; nothing happens if it was overtaken meanwhile."""
+        ...
+
+
+class Forms(Protocol):
+    """Questions of commands to a person that are still open. Written by settlements only."""
+
+    async def open_for(self, memory: MemoryId, person: PersonId, *, at: int) -> Await | None:
+        """What a message received `at` (ms) would answer."""
+        ...
+
+
+class Uses(Protocol):
+    """How often skills were used. Written by settlements only."""
+
+    async def count(self, person: PersonId, skill: str, *, since: int) -> int:
+        """This person's uses of one skill since then (ms)."""
+        ...
+
+
 class Tickets(Protocol):
     """Open requests for a person. Opened by settlements only."""
 
@@ -383,6 +425,7 @@ __all__ = [
     "Depth",
     "Embedder",
     "FindsPosts",
+    "Forms",
     "HasMenu",
     "HasRoutes",
     "History",
@@ -399,6 +442,9 @@ __all__ = [
     "People",
     "ShowsTyping",
     "Sink",
+    "Summaries",
+    "Summary",
     "TakesFiles",
     "Tickets",
+    "Uses",
 ]

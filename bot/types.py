@@ -439,7 +439,29 @@ class Feedback:
     good: bool
 
 
-Change = OpenTicket | Forget | SetLocale | Gap | Feedback
+@value
+class Await:
+    """The person was asked for something: their next plain message in this memory is the answer.
+
+    It goes to the command `word`, together with `given`, which only that command understands, and
+    is answered in `locale`. Not waited for after `until` (ms), nor once anything else was settled
+    with this person here.
+    """
+
+    word: str
+    given: str
+    locale: str
+    until: int
+
+
+@value
+class UseSkill:
+    """A skill did its work once more; daily quotas count these."""
+
+    skill: str
+
+
+Change = OpenTicket | Forget | SetLocale | Gap | Feedback | Await | UseSkill
 """What a reply does to the desk besides text; applied only with the settlement, once."""
 
 Outcome = Literal["answered", "declined", "undeliverable", "superseded"]

@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from bot.types import (
+    Await,
     ButtonRows,
     Change,
     DurableAnswer,
@@ -24,6 +25,7 @@ from bot.types import (
     SetLocale,
     Settlement,
     Turn,
+    UseSkill,
 )
 
 T = TypeVar("T")
@@ -41,6 +43,8 @@ class _Change(msgspec.Struct, omit_defaults=True):
     locale: SetLocale | None = None
     gap: Gap | None = None
     feedback: Feedback | None = None
+    asked: Await | None = None
+    skill: UseSkill | None = None
 
 
 class _Written(msgspec.Struct, omit_defaults=True):
@@ -140,10 +144,22 @@ def _tag(change: Change) -> _Change:
             return _Change(gap=change)
         case Feedback():
             return _Change(feedback=change)
+        case Await():
+            return _Change(asked=change)
+        case UseSkill():
+            return _Change(skill=change)
 
 
 def _untag(tagged: _Change) -> Change:
-    change = tagged.ticket or tagged.forget or tagged.locale or tagged.gap or tagged.feedback
+    change = (
+        tagged.ticket
+        or tagged.forget
+        or tagged.locale
+        or tagged.gap
+        or tagged.feedback
+        or tagged.asked
+        or tagged.skill
+    )
     if change is None:
         raise Undecodable("a change without a kind this program knows")
     return change

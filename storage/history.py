@@ -16,12 +16,13 @@ class SqlHistory:
     async def last(self, memory: MemoryId, limit: int) -> list[Turn]:
         async def work(tx: Tx) -> list[Turn]:
             rows = await tx.run("last_turns", memory=memory, limit=limit)
-            return [_turn(row) for row in reversed(rows)]
+            return [turn_of(row) for row in reversed(rows)]
 
         return await self._database.read(work)
 
 
-def _turn(row: Row) -> Turn:
+def turn_of(row: Row) -> Turn:
+    """A row of the table turn."""
     return Turn(
         role=word(row, "role", ("user", "assistant")),
         text=string(row, "text"),

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from bot.errors import LeaseLost
 from bot.types import (
+    Await,
     Change,
     Feedback,
     Forget,
@@ -18,12 +19,14 @@ from bot.types import (
     Sender,
     SetLocale,
     Settlement,
+    UseSkill,
 )
 from storage.arrivals import add_message, dedupe_key, message_row
 from storage.codec import write_place
 from storage.database import Tx
 from storage.lines import put_to_sleep
 from storage.rows import number
+from storage.skills import add_use, close_forms, open_form
 
 DONE = 2
 DEAD = 3
@@ -56,6 +59,7 @@ async def finish(
     for key in settlement.covers:
         await tx.run("cover_message", dedupe=dedupe_key(lease.conversation, key), now=now)
     await _add_turns(tx, settlement)
+    await close_forms(tx, settlement)
     for change in settlement.changes:
         await _apply(tx, change, lease, settlement, now=now)
     for number_, forward in enumerate(settlement.forwards):
@@ -106,6 +110,7 @@ async def _apply(tx: Tx, change: Change, lease: Lease, settlement: Settlement, *
             )
         case Forget():
             await tx.run("forget", key=change.memory)
+            await tx.run("drop_summary", key=change.memory)
         case SetLocale():
             await tx.run("set_locale", id=settlement.person, locale=change.locale)
         case Gap():
@@ -125,6 +130,10 @@ async def _apply(tx: Tx, change: Change, lease: Lease, settlement: Settlement, *
                 good=int(change.good),
                 now=now,
             )
+        case Await():
+            await open_form(tx, change, settlement)
+        case UseSkill():
+            await add_use(tx, change, lease, settlement, now=now)
         case _:
             assert_never(change)
 

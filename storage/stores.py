@@ -11,7 +11,9 @@ from storage.ledger import SqlLedger
 from storage.passages import PassageStore
 from storage.people import SqlPeople
 from storage.settings import SqlSettings
+from storage.skills import SqlForms, SqlUses
 from storage.sqlite import SqliteDatabase
+from storage.summaries import SqlSummaries
 from storage.tickets import SqlTickets
 
 
@@ -27,6 +29,9 @@ class Stores:
     ledger: SqlLedger
     passages: PassageStore
     settings: SqlSettings
+    forms: SqlForms
+    uses: SqlUses
+    summaries: SqlSummaries
 
     async def close(self) -> None:
         """Finish what is under way and let go of the file."""
@@ -44,6 +49,9 @@ def stores(database: Database, clock: Clock) -> Stores:
         ledger=SqlLedger(database),
         passages=PassageStore(database),
         settings=SqlSettings(database),
+        forms=SqlForms(database),
+        uses=SqlUses(database),
+        summaries=SqlSummaries(database),
     )
 
 

@@ -186,6 +186,7 @@ class _Gathering:
         config = replace(
             config,
             database=self._database(config.database),
+            skills=self._skills(config.skills),
             knowledge=replace(config.knowledge, folder=self._folder(config.knowledge.folder)),
             models=self._models(config.desk.currency),
             staff=self._staff(config),
@@ -214,6 +215,11 @@ class _Gathering:
                 f"{self._named('knowledge.folder')}: expected a folder, {text} is none"
             )
         return str(self._path(text)) if text else ""
+
+    def _skills(self, text: str) -> str:
+        if "skills" in self.values and not self._path(text).is_dir():
+            self.problems.append(f"{self._named('skills')}: expected a folder, {text} is none")
+        return str(self._path(text))
 
     def _models(self, currency: str) -> tuple[ModelConfig, ...]:
         first = any(f"models[0].{key}" in self.values for key in ("api_key", "base_url"))

@@ -57,6 +57,7 @@ SETTINGS = (
     _row("http.public", kinds.listener, "FRONTDESK_HTTP"),
     _row("http.operator", kinds.listener, "FRONTDESK_ADMIN_HTTP"),
     _row("http.public_url", kinds.url, "PUBLIC_URL"),
+    _row("skills", kinds.text, "FRONTDESK_SKILLS"),
     _row("database", kinds.database, "FRONTDESK_DB"),
     _row("admins", kinds.admins, "FRONTDESK_ADMINS"),
     _row("staff", kinds.place, "FRONTDESK_STAFF"),

@@ -129,7 +129,8 @@ class Config:
     """Everything that can be set. `admins` are `platform:id` or `platform:team/id`.
 
     `models` is empty when none has a key or an own address: answers are then excerpts.
-    `database` and `knowledge.folder` are absolute once loaded.
+    `skills` is a folder of NAME.toml files, which need not be there unless it was set.
+    `database`, `skills` and `knowledge.folder` are absolute once loaded.
     """
 
     desk: DeskConfig = DeskConfig()
@@ -138,6 +139,7 @@ class Config:
     models: tuple[ModelConfig, ...] = field(default_factory=tuple)
     knowledge: KnowledgeConfig = KnowledgeConfig()
     http: HttpConfig = HttpConfig()
+    skills: str = "skills"
     database: str = "frontdesk.db"
     admins: frozenset[str] = frozenset()
     staff: Place | None = None

@@ -47,6 +47,7 @@ CASES: dict[str, tuple[object, str | None, object]] = {
     "http.public": ("0.0.0.0:80", "0.0.0.0:80", "0.0.0.0:80"),
     "http.operator": ("off", "off", ""),
     "http.public_url": ("https://x.example/", "https://x.example", "https://x.example"),
+    "skills": (".", ".", "{cwd}"),
     "database": ("a.db", "a.db", "{cwd}/a.db"),
     "admins": (["telegram:1"], "telegram:1, ", frozenset({"telegram:1"})),
     "staff": (
