@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from adapters.slack.calls import TIMEOUT, Calls
+from adapters.slack.calls import PATIENCE, TIMEOUT, Calls
 from adapters.slack.events import Events, Party, bolt_app, nobody
 from adapters.slack.normalise import Me, whispered_to
 from adapters.slack.rates import POST
@@ -333,7 +333,7 @@ class SlackAdapter:
         if user := whispered_to(place):
             opened = await self._ask("conversations.open", {"users": user}, guard=guard)
             channel, thread = opened["channel"]["id"], None
-        calls = self._ready_calls()
+        calls = await self._at_work()
         upload = await calls.form("files.getUploadURLExternal", asked)
         url = upload["upload_url"]
         await calls.post(url, guard=guard, repeats=True, name="files.upload", data=content)
@@ -376,7 +376,7 @@ class SlackAdapter:
         """
         if not ref.id.startswith(("https://", "http://")):
             raise MessageGone("an ephemeral message cannot be changed")
-        calls = self._ready_calls()
+        calls = await self._at_work()
         await calls.post(ref.id, guard=guard, repeats=repeats, name="response_url", json=payload)
 
     async def _read_back(self, place: Place, mark: str) -> MessageRef | None:
@@ -386,12 +386,17 @@ class SlackAdapter:
             return None
 
     async def _ask(self, method: str, args: Mapping[str, Any], **how: Any) -> Mapping[str, Any]:
-        return await self._ready_calls().call(method, args, **how)
+        calls = await self._at_work()
+        return await calls.call(method, args, **how)
 
-    def _ready_calls(self) -> Calls:
-        if self._calls is None or not self.account:
-            raise PlatformUnavailable("Slack has not been reached yet", sent=False)
-        return self._calls
+    async def _at_work(self) -> Calls:
+        """The calls, as soon as we know who we are: a restarted desk finds work before that."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.start()
+        except TimeoutError:
+            raise PlatformUnavailable("Slack has not been reached yet", sent=False) from None
+        return self._open()
 
 
 def _shown(frame: Frame) -> dict[str, Any]:

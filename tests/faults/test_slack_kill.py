@@ -40,8 +40,8 @@ class Desk:
             "MODEL_API_KEY": KEY,
             "FRONTDESK_ANSWERS": "open",
             "FRONTDESK_DB": str(self.database),
-            "FRONTDESK_HTTP": "",
-            "FRONTDESK_ADMIN_HTTP": "",
+            "FRONTDESK_HTTP": "127.0.0.1:0",
+            "FRONTDESK_ADMIN_HTTP": "127.0.0.1:0",
             "PYTHONPATH": str(ROOT),
         }
         self._folder = folder

@@ -230,12 +230,14 @@ async def test_where_nobody_listens_nothing_was_sent(fake: FakeSlack, desk: Slac
     assert not failed.value.sent
 
 
-async def test_before_the_start_nothing_is_sent(fake: FakeSlack) -> None:
+async def test_a_call_before_the_start_waits_until_we_know_who_we_are(fake: FakeSlack) -> None:
+    """A desk that is started again finds work on disk before Slack has been asked."""
+    fake.faults["auth.test"] = "500"
     adapter = adapter_for(fake, "http")
     place = Place(platform="slack", account="T0DESK", channel="C1")
-    with pytest.raises(PlatformUnavailable) as failed:
-        await adapter.send(place, frame("x"), guard=free)
-    assert not failed.value.sent
+    ref = await adapter.send(place, frame("x"), guard=free)
+    assert fake.core.shown("C1")[0].ts == ref.id
+    await adapter.close()
 
 
 async def test_the_guard_stands_before_every_attempt(fake: FakeSlack, desk: SlackAdapter) -> None:
