@@ -180,11 +180,13 @@ def test_a_frame_of_unknown_fate_is_made_good_by_the_next() -> None:
     live = reply()
     live.posted(live.due(0.0), ref(0), 0.0)  # type: ignore[arg-type]
     live.grow("a" * 40, 0.0)
-    frame = live.due(0.0)
+    edit(live, 0.0)
+    live.grow("b" * 40, 2.0)
+    frame = live.due(2.0)
     assert frame
-    live.failed(frame, 0.0)
+    live.failed(frame, 2.0)
     live.finish("a" * 40)
-    assert edit(live, 0.0) == "a" * 40
+    assert edit(live, 2.0) == "a" * 40
 
 
 def test_after_a_crash_the_same_messages_are_edited() -> None:
