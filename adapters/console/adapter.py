@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,12 +95,13 @@ class ConsoleAdapter:
 
     async def run(self, sink: Sink) -> None:
         """Take in what is typed or piped; each message is on disk before the next is read."""
-        async for text in self._surface.texts():
-            since = self._clock.now()
-            await sink([self._intake(text)])
-            self.taken += 1
-            if not isinstance(self._surface, Plain):
-                await self._follow(self._surface, sink, since)
+        async with aclosing(self._surface.texts()) as texts:
+            async for text in texts:
+                since = self._clock.now()
+                await sink([self._intake(text)])
+                self.taken += 1
+                if not isinstance(self._surface, Plain):
+                    await self._follow(self._surface, sink, since)
 
     async def _follow(self, screen: Screen, sink: Sink, since: int) -> None:
         async def stop() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import BinaryIO
 
 from adapters.console.clean import clean
@@ -29,7 +29,7 @@ class Plain:
         self._encoding = encoding
         self._written = False
 
-    async def texts(self) -> AsyncIterator[str]:
+    async def texts(self) -> AsyncGenerator[str, None]:
         """The lines that hold something, until the end of input."""
         lines = _Lines()
         async for chunk in _chunks(self._source):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -125,14 +125,19 @@ class Screen:
 
     # --- reading ----------------------------------------------------------------------------
 
-    async def texts(self) -> AsyncIterator[str]:
-        """What is typed, until Ctrl-D or quit. Ctrl-C gives up the line, not the session."""
+    async def texts(self) -> AsyncGenerator[str, None]:
+        """What is typed, until Ctrl-D or quit. Ctrl-C gives up the line, not the session.
+
+        The terminal stays raw from the first prompt to the last: between two of them it would
+        swallow what is pressed (a Ctrl-D becomes an end of file that nobody reads) or raise SIGINT.
+        """
         self._console.print(Text(say(self._locale, "console.welcome"), style="dim"))
-        while (text := await self._typed()) is not None:
-            if text.strip().lower() in LEAVE:
-                break
-            if text.strip():
-                yield text
+        with self._session.app.input.raw_mode():
+            while (text := await self._typed()) is not None:
+                if text.strip().lower() in LEAVE:
+                    break
+                if text.strip():
+                    yield text
         self._console.print(Text(say(self._locale, "console.bye"), style="dim"))
 
     async def _typed(self) -> str | None:
@@ -184,7 +189,7 @@ class Screen:
                 if key.key is Keys.ControlC:
                     interrupt()
 
-        with keyboard.raw_mode(), keyboard.attach(pressed):
+        with keyboard.attach(pressed):
             yield
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import logging
 import os
 import pty
@@ -293,18 +294,20 @@ class Session:
         )
         os.close(there)
         self.paper = ""
+        self._read = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def until(self, text: str) -> None:
-        """Read until this appears; the deadline is the failure."""
+        """Read until this appears, after what was found last; the deadline is the failure."""
         end = time.monotonic() + 30
-        seen = len(self.paper)
-        while text not in self.paper[seen:]:
+        while text not in self.paper[self._read :]:
             assert time.monotonic() < end, self.paper[-2000:]
             if select.select([self._fd], [], [], 0.1)[0]:
                 chunk = os.read(self._fd, 65536)
                 if b"\x1b[6n" in chunk:  # where is the cursor?
                     os.write(self._fd, b"\x1b[1;1R")
-                self.paper += chunk.decode("utf-8", "replace")
+                self.paper += self._decoder.decode(chunk)
+        self._read = self.paper.index(text, self._read) + len(text)
 
     def press(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
@@ -319,10 +322,11 @@ class Session:
 @pytest.mark.parametrize("words", [["run"], ["chat"]])
 def test_a_terminal_without_tokens_is_a_chat(words: list[str], tmp_path: Path) -> None:
     session = Session(tmp_path, *words)
-    session.until("You")
+    session.until("›")
     session.press("How do I return an item?\r")
     session.until("Source")
-    session.until("You")
+    session.until(" s")
+    session.until("›")
     session.press("\x03")
     session.press("\x04")
     session.until("Goodbye.")

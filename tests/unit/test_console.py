@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import pty
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
-from prompt_toolkit.input import PipeInput, create_pipe_input, typeahead
+from prompt_toolkit.input import create_pipe_input, typeahead
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
@@ -252,7 +254,7 @@ def test_marks_are_painted_and_only_web_links_become_links() -> None:
 class Terminal:
     """A screen with keys to press and paper to read."""
 
-    def __init__(self, keys: PipeInput, **more: Any) -> None:
+    def __init__(self, keys: Any, **more: Any) -> None:
         self.keys = keys
         self.paper = io.StringIO()
         console = Console(file=self.paper, force_terminal=True, width=60, height=12)
@@ -509,6 +511,27 @@ async def test_keys_typed_during_an_answer_are_the_next_line(terminal: Terminal)
     sent: list[str] = []
     terminal.keys.send_text("q\r")
     assert (await session(terminal, answer)).texts == ["q", "ahead"]
+
+
+@pytest.mark.parametrize(("keys", "texts"), [("\x04", []), ("next\r\x04", ["next"])])
+async def test_keys_pressed_between_an_answer_and_the_next_prompt_are_not_lost(
+    keys: str, texts: list[str]
+) -> None:
+    """A terminal that is not raw just then would swallow Ctrl-D and echo the rest."""
+    there, here = pty.openpty()
+    with os.fdopen(here, closefd=True) as file:
+        terminal = Terminal(Vt100Input(file))
+        pressed: list[int] = []
+
+        async def rows(since: int, until: int) -> list[LedgerRow]:
+            if not pressed:
+                pressed.append(os.write(there, keys.encode()))
+            return []
+
+        os.write(there, b"q\r")
+        sink = await session(terminal, lambda adapter: reply(adapter, "A."), rows=rows)
+    os.close(there)
+    assert sink.texts == ["q", *texts]
 
 
 async def test_the_console_can_delete_and_has_a_menu(terminal: Terminal) -> None:
