@@ -1,0 +1,400 @@
+"""What the whole desk costs: the real process between fakes of Telegram and GLM in others.
+
+`python -m bench.pipe`. Every chunk of the model's text is the time at which it was written, so a
+frame on the screen tells by itself how old it is. `--profile FILE` runs the desk under cProfile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median, quantiles
+
+from aiohttp import web
+
+from bench import machine
+from bot.types import Limits
+from tests.fakes.glm import KEY, Call, FakeGlm, frame, opened, question_of, sse, usage_of
+from tests.fakes.telegram.core import Answer, FakeTelegram
+from tests.fakes.telegram.http import serve
+from tests.fakes.telegram.world import Chat, Json
+
+ROOT = Path(__file__).parents[1]
+CHUNKS = 120
+STREAM_SECONDS = 5.0
+SLOWLY = "Please tell me slowly"
+AT_ONCE = "Please tell me at once"
+LAST = "End."
+FEW, MANY = 10, 200
+WARM_ROUNDS = 3
+ROUNDS = {FEW: 40, MANY: 5}
+"""Rounds of zero-delay questions: enough replies for a clock that ticks every 10 ms."""
+STARTS = 3
+IDLE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
+FRAME_LIMITS = Limits(text_max=4096)
+SETTINGS = f"""\
+[[models]]
+concurrency = {MANY}
+"""
+
+Figures = list[tuple[str, str]]
+
+
+# --- the model, in a process of its own -----------------------------------------------------------
+
+
+async def stamped(glm: FakeGlm, request: web.Request, call: Call) -> web.StreamResponse:
+    """CHUNKS chunks, each the time it is written at; over STREAM_SECONDS when asked for slowly."""
+    seconds = STREAM_SECONDS if SLOWLY in question_of(call.body) else 0.0
+    response = await opened(request)
+    start = time.monotonic()
+    for number in range(CHUNKS - 1):
+        if seconds:
+            await asyncio.sleep(start + number * seconds / CHUNKS - time.monotonic())
+        await response.write(sse(frame(f"{time.monotonic():.5f} "), done=False))
+    if seconds:
+        await asyncio.sleep(start + seconds - time.monotonic())
+    last = frame(f"{time.monotonic():.5f} {LAST}", finish="stop", usage=usage_of("x" * 99, "x"))
+    await response.write(sse(last))
+    return response
+
+
+async def model() -> None:
+    """Print the base URL, then answer until ended."""
+    async with FakeGlm(default=stamped) as glm:
+        print(glm.url, flush=True)
+        while True:
+            await asyncio.sleep(60)
+            glm.calls.clear()
+
+
+# --- what the reader of the screen sees ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Showing:
+    """One send or edit: when it came in, when it was answered, what it shows."""
+
+    came: float
+    answered: float
+    text: str
+
+    @property
+    def stamps(self) -> list[float]:
+        """When the chunks of this text were written; empty for a placeholder."""
+        words = self.text.removesuffix(LAST).split()
+        return [float(word) for word in words] if words and words[0][:1].isdigit() else []
+
+    @property
+    def whole(self) -> bool:
+        """The finished answer, with nothing lost in it."""
+        return self.text.endswith(LAST) and len(self.stamps) == CHUNKS
+
+
+class Screens(FakeTelegram):
+    """A Telegram that notes what each chat was shown, and wakes who waits for answers."""
+
+    def __init__(self) -> None:
+        super().__init__(flood=False)
+        self.showings: dict[int, list[Showing]] = {}
+        self.whole = 0
+        self.polled = asyncio.Event()
+        self.awaited = 0
+        self.reached = asyncio.Event()
+
+    async def call(self, token: str, method: str, params: Json) -> Answer:
+        came = time.monotonic()
+        if method == "getUpdates":
+            self.polled.set()
+        answer = await super().call(token, method, params)
+        self.calls.clear()
+        if method in {"sendMessage", "editMessageText"}:
+            showing = Showing(came, time.monotonic(), str(params["text"]))
+            self.showings.setdefault(int(params["chat_id"]), []).append(showing)
+            self.whole += showing.whole
+            if self.whole >= self.awaited:
+                self.reached.set()
+        return answer
+
+    def begin(self, replies: int) -> None:
+        """Forget what was shown; `replies` whole answers are waited for from now on."""
+        self.showings.clear()
+        self.whole, self.awaited = 0, replies
+        self.reached.clear()
+
+
+# --- the desk, in a process of its own ----------------------------------------------------------
+
+
+@dataclass
+class Stage:
+    """The screens, and the desk's process while one runs."""
+
+    folder: Path
+    screens: Screens
+    root: str
+    model_url: str
+    profile: str = ""
+    pid: int = 0
+
+    @asynccontextmanager
+    async def desk(self) -> AsyncIterator[float]:
+        """A desk over the folder's database; yields its seconds from start to first poll."""
+        self.screens.polled.clear()
+        began = time.monotonic()
+        with (self.folder / "desk.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *self._command(),
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self.pid = process.pid
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self.screens.polled.wait()
+            yield time.monotonic() - began
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    def _command(self) -> tuple[str, ...]:
+        profiler = ("-m", "cProfile", "-o", self.profile) if self.profile else ()
+        return (sys.executable, *profiler, "-m", "bot", "run")
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            "PYTHONPATH": str(ROOT),
+            "TELEGRAM_BOT_TOKEN": self.screens.token,
+            "TELEGRAM_API_ROOT": self.root,
+            "TELEGRAM_PACE": "off",
+            "MODEL_BASE_URL": self.model_url,
+            "MODEL_API_KEY": KEY,
+            "FRONTDESK_ANSWERS": "open",
+            "FRONTDESK_DB": str(self.folder / "desk.db"),
+            "FRONTDESK_HTTP": "",
+            "FRONTDESK_ADMIN_HTTP": "",
+        }
+
+    async def ask(self, users: int, how: str) -> Round:
+        """Every user asks once, all at the same moment; returns when all have their answers."""
+        screens = self.screens
+        screens.begin(users)
+        before, asked = machine.cpu_seconds(self.pid), time.monotonic()
+        for user in range(1, users + 1):
+            screens.say(chat_of(screens, user), f"{how}: {user} at {asked:.3f}")
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await screens.reached.wait()
+        except TimeoutError:
+            tail = (self.folder / "desk.log").read_text()[-2000:]
+            odd = [shown[-1].text for shown in screens.showings.values() if not shown[-1].whole]
+            what = f"{screens.whole} of {users} were answered; last shown elsewhere: {odd[:2]}"
+            raise RuntimeError(f"{what}\n{tail}") from None
+        await asyncio.sleep(0.3)  # what is settled and sent after the last edit belongs to it
+        cpu = machine.cpu_seconds(self.pid) - before
+        return Round(asked=asked, cpu=cpu, showings=list(screens.showings.values()))
+
+
+@dataclass(frozen=True)
+class Round:
+    """One question from each user: the desk's CPU seconds, and what each of them was shown."""
+
+    asked: float
+    cpu: float
+    showings: Sequence[list[Showing]]
+
+    @property
+    def waits(self) -> list[float]:
+        """Seconds from the question to the whole answer, of each user."""
+        return [shown[-1].answered - self.asked for shown in self.showings]
+
+    @property
+    def calls(self) -> float:
+        """Sends and edits per reply."""
+        return sum(map(len, self.showings)) / len(self.showings)
+
+    @property
+    def lateness(self) -> list[float]:
+        """Seconds from the moment a frame was due until its bytes had come in at Telegram.
+
+        The first is due when the chunk is written that makes its text long enough; one after it,
+        the interval after the call before it was answered. The fakes' own time is in it.
+        """
+        return [late for shown in self.showings for late in _lateness(shown)]
+
+    @property
+    def ends(self) -> list[float]:
+        """Seconds from the model's last chunk to the whole text, of each user."""
+        return [shown[-1].came - shown[-1].stamps[-1] for shown in self.showings]
+
+
+def _lateness(shown: Sequence[Showing]) -> list[float]:
+    frames = [one for one in shown if one.stamps and not one.whole]
+    if not frames:
+        return []
+    found = [frames[0].came - _first_due(frames[0])]
+    interval = FRAME_LIMITS.interval
+    for before, after in pairwise(frames):
+        found.append(after.came - before.answered - interval)
+        interval = min(interval * FRAME_LIMITS.growth, FRAME_LIMITS.interval_max)
+    return found
+
+
+def _first_due(first: Showing) -> float:
+    """When the chunk was written with which the text had its first characters."""
+    length = 0
+    for word, stamp in zip(first.text.split(), first.stamps, strict=True):
+        length += len(word)
+        if length >= FRAME_LIMITS.first_characters:
+            return stamp
+        length += 1
+    return first.stamps[0] + FRAME_LIMITS.first_seconds
+
+
+def chat_of(screens: Screens, user: int) -> Chat:
+    """A private chat for each user."""
+    return screens.private(user, f"User {user}")
+
+
+# --- the figures ---------------------------------------------------------------------------------
+
+
+async def measure(profile: str = "", only: str = "") -> Figures:
+    """All figures of the desk; about two minutes."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "frontdesk.toml").write_text(SETTINGS, encoding="utf-8")
+        screens = Screens()
+        async with _model() as url, serve(screens) as root:
+            stage = Stage(Path(folder), screens, root, url, profile=profile)
+            if profile:
+                return await _profiled(stage, only)
+            return [*await _starts(stage), *await _at_work(stage)]
+
+
+@asynccontextmanager
+async def _model() -> AsyncIterator[str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.pipe", "--model"),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout
+    try:
+        yield (await process.stdout.readline()).decode().strip()
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _starts(stage: Stage) -> Figures:
+    """From nothing to the first poll: the first one also makes the database."""
+    seconds, used = [], []
+    for _ in range(STARTS):
+        async with stage.desk() as start:
+            seconds.append(start)
+            used.append(machine.cpu_seconds(stage.pid))
+    return [
+        ("start to first poll", f"{median(seconds):.2f} s"),
+        ("start to first poll, CPU", f"{median(used):.2f} s"),
+    ]
+
+
+async def _at_work(stage: Stage) -> Figures:
+    figures: Figures = []
+    async with stage.desk():
+        for _ in range(WARM_ROUNDS):
+            await stage.ask(FEW, AT_ONCE)
+        figures.append(("memory, warm", f"{machine.memory(stage.pid)[0]:.1f} MB"))
+        figures += await _idle(stage)
+        for users in (FEW, MANY):
+            figures += await _zero_delay(stage, users)
+            figures += await _streamed(stage, users)
+        figures.append(
+            (f"memory, peak with {MANY} users", f"{machine.memory(stage.pid)[1]:.1f} MB")
+        )
+    return figures
+
+
+async def _idle(stage: Stage) -> Figures:
+    before = machine.cpu_seconds(stage.pid)
+    await asyncio.sleep(IDLE_SECONDS)
+    used = (machine.cpu_seconds(stage.pid) - before) / IDLE_SECONDS
+    return [("idle CPU", f"{used * 1000:.0f} ms/s")]
+
+
+async def _zero_delay(stage: Stage, users: int) -> Figures:
+    """CPU of a reply whose model needs no time, and how long the last of a crowd waits."""
+    rounds = [await stage.ask(users, AT_ONCE) for _ in range(ROUNDS[users])]
+    cpu = sum(one.cpu for one in rounds) / (users * len(rounds))
+    figures = [(f"CPU per zero-delay reply, {users} users", f"{cpu * 1000:.1f} ms")]
+    if users == MANY:
+        waits = [wait for one in rounds for wait in one.waits]
+        rank = quantiles(waits, n=100)
+        figures += [
+            (f"{users} users at once, answered whole", f"{len(rounds[0].waits)} of {users}"),
+            (f"{users} users at once, p50", f"{rank[49]:.2f} s"),
+            (f"{users} users at once, p95", f"{rank[94]:.2f} s"),
+        ]
+    return figures
+
+
+async def _streamed(stage: Stage, users: int) -> Figures:
+    """CPU of a reply of CHUNKS chunks over STREAM_SECONDS, and how fresh its frames are."""
+    rounds = [await stage.ask(users, SLOWLY) for _ in range(3 if users == FEW else 1)]
+    cpu = sum(one.cpu for one in rounds) / (users * len(rounds))
+    late = [one for each in rounds for one in each.lateness]
+    ends = [one for each in rounds for one in each.ends]
+    return [
+        (f"CPU per streamed reply, {users} users", f"{cpu * 1000:.1f} ms"),
+        (f"calls per streamed reply, {users} users", f"{rounds[0].calls:.1f}"),
+        (f"frame due to bytes at Telegram, p50, {users} users", f"{median(late) * 1000:.0f} ms"),
+        (f"last chunk to whole text, p50, {users} users", f"{median(ends) * 1000:.0f} ms"),
+    ]
+
+
+async def _profiled(stage: Stage, only: str) -> Figures:
+    """The part under the profiler: "stream", "once" or "start"."""
+    async with stage.desk():
+        if only == "stream":
+            await stage.ask(MANY, SLOWLY)
+        elif only == "once":
+            for _ in range(5):
+                await stage.ask(MANY, AT_ONCE)
+    return []
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(prog="bench.pipe")
+    parser.add_argument("--model", action="store_true", help="be the model's process")
+    parser.add_argument("--profile", default="", help="write cProfile's figures of the desk here")
+    parser.add_argument("--only", choices=("stream", "once", "start"), default="stream")
+    options = parser.parse_args()
+    if options.model:
+        asyncio.run(model())
+        return
+    for name, figure in asyncio.run(measure(options.profile, options.only)):
+        print(f"{name:<58} {figure}")
+
+
+if __name__ == "__main__":
+    main()
