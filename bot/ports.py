@@ -357,7 +357,7 @@ class Uses(Protocol):
     """How often skills were used. Written by settlements only."""
 
     async def count(self, person: PersonId, skill: str, *, since: int) -> int:
-        """This person's uses of one skill since then (ms)."""
+        """The uses of one skill by one person since then (ms)."""
         ...
 
 

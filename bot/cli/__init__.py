@@ -1,12 +1,12 @@
 """The command line: `frontdesk WORD`. It reads the settings, calls the app, and explains failures.
 
-Nothing heavy is imported before a command needs it, so that --help and errors come at once.
+Nothing heavy is imported before a command needs it, so that --help and errors come at once. A group
+of commands that is more than a few lines has a file of its own, registered at the end of this one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from bot import __version__
+from bot.cli.start import load, locale_of, log_to_stderr
 from bot.errors import AlreadyRunning, BotError, ConfigError, UserError
 from bot.i18n import LOCALES, say
 
@@ -59,10 +60,10 @@ def chat(level: str) -> int:
 
 
 def _serve(level: str, mode: Any) -> int:
-    loaded = _load()
+    loaded = load()
     platforms = loaded.config.telegram.token or loaded.config.slack.bot_token
     served = mode == "run" and bool(platforms)
-    _log_to_stderr(loaded, level or ("info" if served else "warning"))
+    log_to_stderr(loaded, level or ("info" if served else "warning"))
     from bot import app
 
     return asyncio.run(app.run(loaded, mode=mode))
@@ -82,10 +83,10 @@ def kb_import(level: str, path: Path) -> int:
     Works beside a running desk, which then does it. Files that did not change are skipped; what
     vanished from a folder is forgotten. Ends with status 1 when a file could not be read.
     """
-    loaded = _load()
-    _log_to_stderr(loaded, level or "warning")
+    loaded = load()
+    log_to_stderr(loaded, level or "warning")
     report = asyncio.run(_imported(loaded, path.absolute()))
-    locale = _locale(loaded)
+    locale = locale_of(loaded)
     counts = ("files", "unchanged", "added", "changed", "removed")
     click.echo(say(locale, "cli.imported", **{name: report[name] for name in counts}))
     for line in report["skipped"]:
@@ -123,9 +124,9 @@ def kb_search(level: str, question: tuple[str, ...], lang: str | None, limit: in
 
     Ends with status 1 when nothing was found.
     """
-    loaded = _load()
-    _log_to_stderr(loaded, level or "warning")
-    locale = lang or _locale(loaded)
+    loaded = load()
+    log_to_stderr(loaded, level or "warning")
+    locale = lang or locale_of(loaded)
     findings = asyncio.run(_found(loaded, " ".join(question), locale, limit))
     click.echo(_search_text(findings, locale))
     return 0 if findings.passages else 1
@@ -163,9 +164,9 @@ def stats(level: str, span: str, lang: str | None) -> int:
 
     FROM and TO are days, as 2026-01-01..2026-01-31, in the desk's time zone.
     """
-    loaded = _load()
-    _log_to_stderr(loaded, level or "warning")
-    click.echo(asyncio.run(_statistics(loaded, span, lang or _locale(loaded))))
+    loaded = load()
+    log_to_stderr(loaded, level or "warning")
+    click.echo(asyncio.run(_statistics(loaded, span, lang or locale_of(loaded))))
     return 0
 
 
@@ -176,34 +177,6 @@ async def _statistics(loaded: Loaded, span: str, locale: str) -> str:
         return await desk.reports.stats(span, locale)
 
 
-# --- what every command needs ------------------------------------------------------------------
-
-
-def _load() -> Loaded:
-    """The settings, with their warnings told. Raises ConfigError."""
-    from bot.config import load
-
-    loaded = load(os.environ, cwd=Path.cwd())
-    for text in loaded.warnings:
-        click.echo(say(_locale(loaded), "cli.warning", text=text), err=True)
-    return loaded
-
-
-def _log_to_stderr(loaded: Loaded, level: str) -> None:
-    from bot import telemetry
-    from bot.clock import SystemClock
-
-    telemetry.setup(now=SystemClock().now, level=level, secrets=loaded.config.secrets())
-
-
-def _locale(loaded: Loaded | None) -> str:
-    """The desk's language, else the terminal's."""
-    if loaded is not None and loaded.config.desk.locale:
-        return loaded.config.desk.locale
-    terminal = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG")
-    return "zh" if (terminal or "").startswith("zh") else LOCALES[0]
-
-
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit. No failure shows a traceback that the operator must decipher."""
     sys.exit(_explained(lambda: cli.main(arguments, "frontdesk", standalone_mode=False)))
@@ -211,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _explained(command: Callable[[], Any]) -> int:
     """The exit status of a command, its failure put into words."""
-    locale = _locale(None)
+    locale = locale_of(None)
     try:
         return int(command() or 0)
     except click.ClickException as error:

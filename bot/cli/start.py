@@ -1,0 +1,40 @@
+"""What every command begins with: the settings, the log, and a language to speak."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.i18n import LOCALES, say
+
+if TYPE_CHECKING:
+    from bot.config import Loaded
+
+
+def load() -> Loaded:
+    """The settings, with their warnings told. Raises ConfigError."""
+    from bot import config
+
+    loaded = config.load(os.environ, cwd=Path.cwd())
+    for text in loaded.warnings:
+        click.echo(say(locale_of(loaded), "cli.warning", text=text), err=True)
+    return loaded
+
+
+def log_to_stderr(loaded: Loaded, level: str) -> None:
+    """Log from `level` on, with every secret of the settings starred."""
+    from bot import telemetry
+    from bot.clock import SystemClock
+
+    telemetry.setup(now=SystemClock().now, level=level, secrets=loaded.config.secrets())
+
+
+def locale_of(loaded: Loaded | None) -> str:
+    """The desk's language, else the terminal's."""
+    if loaded is not None and loaded.config.desk.locale:
+        return loaded.config.desk.locale
+    terminal = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG")
+    return "zh" if (terminal or "").startswith("zh") else LOCALES[0]
