@@ -389,7 +389,7 @@ def test_stop_keeps_what_is_there_and_marks_it() -> None:
 
 
 def test_stop_before_any_text_says_so() -> None:
-    """The placeholder does not stay behind."""
+    """At once, and the placeholder does not stay behind."""
 
     async def main() -> None:
         telegram = fake()
@@ -400,8 +400,9 @@ def test_stop_before_any_text_says_so() -> None:
             telegram.say(chat, "问")
             await asyncio.sleep(2.0)
             telegram.press(chat, telegram.standing(chat)[0].id, "停止")
+            await asyncio.sleep(1.2)
+            assert telegram.screen(chat) == [say("zh", "answer.stopped")]
             await desk.quiet(30.0)
-        assert telegram.screen(chat) == [say("zh", "answer.stopped")]
 
     virtual(main())
 
