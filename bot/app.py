@@ -99,7 +99,12 @@ def _platforms(config: Config) -> list[Build]:
 def _telegram(desk: Desk, _commands: Commands) -> Adapter:
     from adapters.telegram.adapter import TelegramAdapter
 
-    return TelegramAdapter(desk.config.telegram, desk.clock, random=SystemRandom())
+    return TelegramAdapter(
+        desk.config.telegram,
+        desk.clock,
+        random=SystemRandom(),
+        public_url=desk.config.http.public_url,
+    )
 
 
 def _slack(desk: Desk, commands: Commands) -> Adapter:

@@ -21,11 +21,12 @@ from adapters.telegram.polling import BACKOFF_MOST, BACKOFF_SECONDS, Polling, Wa
 from adapters.telegram.rates import OVERALL, chat_gates, is_private, typing_gates
 from adapters.telegram.render import Rendered, keyboard, plain, render
 from adapters.telegram.request import AiohttpRequest
+from adapters.telegram.webhook import Webhook, webhook_url
 from bot.clock import Clock
 from bot.config import TelegramConfig
 from bot.errors import ConfigError, MessageGone, PlatformError, PlatformLocked
 from bot.pace import Pace
-from bot.ports import Intake, Sink
+from bot.ports import HttpRoute, Intake, Sink
 from bot.text.width import utf16_len, utf16_slice
 from bot.types import Frame, Guard, Limits, MessageRef, Place
 
@@ -44,7 +45,8 @@ log = structlog.get_logger(__name__)
 class TelegramAdapter:
     """One bot. `account` is the bot's user id, which stands in its token.
 
-    `request` is the transport; another one is for tests and proxies.
+    `public_url` is needed in webhook mode. `request` is the transport; another one is for tests
+    and proxies.
     """
 
     platform = "telegram"
@@ -55,6 +57,7 @@ class TelegramAdapter:
         clock: Clock,
         *,
         random: Random,
+        public_url: str = "",
         request: AiohttpRequest | None = None,
     ) -> None:
         token = config.token.reveal()
@@ -77,6 +80,17 @@ class TelegramAdapter:
         )
         self._calls = Calls(clock, None if config.pace == "off" else Pace(OVERALL), random)
         self._presses: set[asyncio.Task[None]] = set()
+        self._webhook: Webhook | None = None
+        if config.mode == "webhook":
+            self._webhook = Webhook(
+                self._bot,
+                self._calls,
+                self,
+                clock,
+                random,
+                secret=config.webhook_secret,
+                url=webhook_url(public_url),
+            )
 
     # --- what can be done here ------------------------------------------------------------------
 
@@ -92,13 +106,21 @@ class TelegramAdapter:
     async def run(self, sink: Sink) -> None:
         """Take messages in until cancelled. Raises PlatformLocked when the token is refused."""
         await self.identify()
-        polling = Polling(self._bot, self._request, self, self._clock, self._random)
         try:
-            await polling.run(sink)
+            await self._way_in().run(sink)
         finally:
             for task in self._presses:
                 task.cancel()
             await asyncio.gather(*self._presses, return_exceptions=True)
+
+    def _way_in(self) -> Polling | Webhook:
+        if self._webhook is not None:
+            return self._webhook
+        return Polling(self._bot, self._request, self, self._clock, self._random)
+
+    def routes(self) -> Sequence[HttpRoute]:
+        """The webhook's path; none while polling."""
+        return () if self._webhook is None else (self._webhook.route(),)
 
     async def identify(self) -> Me:
         """Who we are, asked until known. Raises PlatformLocked when the token is refused."""

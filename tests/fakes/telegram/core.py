@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +24,8 @@ Fault = Literal["unsent", "refuse", "lose", "502", "late 502", "429", "html"]
 
 METHODS = {
     "getMe": "_get_me",
+    "setWebhook": "_set_webhook",
+    "getWebhookInfo": "_get_webhook_info",
     "deleteWebhook": "_delete_webhook",
     "setMyCommands": "_set_my_commands",
     "sendChatAction": "_send_chat_action",
@@ -89,6 +92,13 @@ class FakeTelegram(World):
         self.times: list[tuple[float, str, Any]] = []
         self.violations: list[str] = []
         self.webhook = ""
+        self.hook_secret = ""
+        self.hook_allowed: list[str] = []
+        self.hook_connections = 40
+        self.hook_pause = 0.05
+        self.hook_error = ""
+        self.hook_statuses: list[int] = []
+        self.proxies: dict[str, str] = {}
         self.reads_all = False
         self.refuses_entities = False
         self.actions: list[tuple[int, int | None]] = []
@@ -170,8 +180,7 @@ class FakeTelegram(World):
         self._confirm(int(params.get("offset") or 0))
         deadline = self.clock.monotonic() + min(50, int(params.get("timeout") or 0))
         while True:
-            allowed = _decoded(params.get("allowed_updates"))
-            self.queue = [u for u in self.queue if not allowed or set(u) & set(allowed)]
+            self.forget_unwanted(_decoded(params.get("allowed_updates")) or [])
             if self._poller != mine:
                 raise Refused(
                     409,
@@ -214,6 +223,42 @@ class FakeTelegram(World):
     def _get_me(self, params: Json) -> Json:
         more = {"can_join_groups": True, "can_read_all_group_messages": self.reads_all}
         return self.bot | more
+
+    def forget_unwanted(self, allowed: list[str]) -> None:
+        """Drop updates of kinds that nobody asked for; an empty list asks for all."""
+        self.queue = [u for u in self.queue if not allowed or set(u) & set(allowed)]
+
+    def accepted(self, update: Json) -> None:
+        """A webhook answered 2xx: gone, or once more at the end of its lane."""
+        self.queue = [u for u in self.queue if u is not update]
+        self.delivered.append(update)
+        self.confirmed += 1
+        if self._doubles(update["update_id"]):
+            self.queue.append(update)
+
+    def _set_webhook(self, params: Json) -> bool:
+        url, secret = str(params.get("url", "")), str(params.get("secret_token") or "")
+        if not url.startswith("https://"):
+            raise Refused(
+                400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook"
+            )
+        if not re.fullmatch(r"[A-Za-z0-9_-]{0,256}", secret):
+            raise Refused(400, "Bad Request: secret token contains unallowed characters")
+        self.webhook, self.hook_secret = url, secret
+        self.hook_allowed = _decoded(params.get("allowed_updates")) or []
+        self.hook_connections = int(params.get("max_connections") or 40)
+        self.news.set()
+        self.hook_news.set()
+        return True
+
+    def _get_webhook_info(self, params: Json) -> Json:
+        waiting = len(self.queue)
+        info: Json = {"url": self.webhook, "has_custom_certificate": False}
+        info |= {"pending_update_count": waiting, "max_connections": self.hook_connections}
+        if self.hook_error:
+            info |= {"last_error_date": self.clock.now() // 1000}
+            info |= {"last_error_message": self.hook_error}
+        return info
 
     def _delete_webhook(self, params: Json) -> bool:
         self.webhook = ""

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.fakes.telegram.core import FakeTelegram
+from tests.fakes.telegram.hook import delivering
 from tests.fakes.telegram.world import Chat
 
 FAKE: web.AppKey[FakeTelegram] = web.AppKey("fake", FakeTelegram)
@@ -28,7 +29,8 @@ async def serve(fake: FakeTelegram, port: int = 0) -> AsyncIterator[str]:
     site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with delivering(fake):
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 

@@ -115,6 +115,7 @@ class World:
         self.queue: list[Json] = []
         self.presses: dict[str, asyncio.Event] = {}
         self.news = asyncio.Event()
+        self.hook_news = asyncio.Event()
         self._last_update = 100_000
         self._last_press = 0
 
@@ -214,6 +215,7 @@ class World:
         update = {"update_id": self._last_update, kind: copy.deepcopy(content)}
         self.queue.append(update)
         self.news.set()
+        self.hook_news.set()
         return update
 
     # --- how it looks ---------------------------------------------------------------------------
