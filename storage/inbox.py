@@ -23,6 +23,7 @@ from storage.arrivals import Stored, add_arrival, add_message, arrival, message_
 from storage.bells import WORK, Bells, within
 from storage.codec import write_answer, write_place
 from storage.database import Database, Row, Tx
+from storage.dead import requeue
 from storage.lines import Grant, lease_due
 from storage.rows import number, number_or_none, string_or_none, word
 from storage.settling import DEAD, DONE, fence, finish
@@ -156,6 +157,18 @@ class SqlInbox:
             if signals or not await within(rung, seconds):
                 return signals
         return await self._signals(lease)
+
+    async def requeue(self, ids: Sequence[int] | None = None) -> list[int]:
+        """Put dead letters back into their lines (None: all); those that were. Wakes the work."""
+        now = self._clock.now()
+
+        async def work(tx: Tx) -> list[int]:
+            return await requeue(tx, ids, now=now)
+
+        back = await self._database.write(work)
+        if back:
+            self._bells.ring(WORK)
+        return back
 
     async def depth(self) -> Depth:
         now = self._clock.now()

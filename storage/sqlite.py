@@ -11,7 +11,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -90,16 +90,6 @@ class SqliteDatabase:
             raise StorageError(f"{self.path} is closed")
         return await self._readers.run(Job(work, writes=False))
 
-    async def backup(self, destination: str) -> None:
-        """Write a checked copy to `destination`, beside running work; whole or not there at all."""
-        part = f"{destination}.part"
-        await asyncio.to_thread(_remove, part)
-        try:
-            await self._copy(part)
-            await asyncio.to_thread(_put_in_place, part, destination)
-        finally:
-            await asyncio.to_thread(_remove, part)
-
     async def close(self) -> None:
         crews, self._writers, self._readers = (self._writers, self._readers), None, None
         for crew in crews:
@@ -131,15 +121,6 @@ class SqliteDatabase:
         link = await _Link.open(self.path, writer=writer, start=start)
         self._links.append(link)
         return link
-
-    async def _copy(self, part: str) -> None:
-        def vacuum(connection: BatchConnection) -> None:
-            connection.execute("PRAGMA query_only = OFF")
-            connection.execute("VACUUM INTO ?", (part,))
-
-        for path, start in ((self.path, vacuum), (part, lambda copy: check(copy, part))):
-            link = await _Link.open(path, writer=False, start=start)
-            await link.close()
 
     async def _hang_up(self) -> None:
         """Close readers first: the writer, last to leave, folds the WAL back into the file."""
@@ -245,6 +226,8 @@ def connect(path: str, *, writer: bool, start: Start | None = None) -> BatchConn
     connection: BatchConnection | None = None
     if not writer and path != MEMORY and not Path(path).exists():
         raise StorageError(f"there is no database at {path} yet; start the desk first")
+    if writer and path != MEMORY:
+        keep_private(path)
     try:
         connection = sqlite.connect(
             target(path, read_only=not writer and path != MEMORY),
@@ -266,24 +249,14 @@ def connect(path: str, *, writer: bool, start: Start | None = None) -> BatchConn
     return connection
 
 
+def keep_private(path: str) -> None:
+    """Make the file, if there is none, for its owner alone; SQLite gives -wal and -shm its mode."""
+    with suppress(OSError):  # SQLite finds the same obstacle and says it better
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
 def check(connection: sqlite.Connection, path: str) -> None:
     """Raises StorageCorrupt unless SQLite finds the file sound."""
     found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
     if found != ["ok"]:
         raise StorageCorrupt(f"{path} is damaged: {'; '.join(found)}; restore a backup")
-
-
-def _remove(part: str) -> None:
-    Path(part).unlink(missing_ok=True)
-
-
-def _put_in_place(part: str, destination: str) -> None:
-    """Sync the copy, rename it, sync the name."""
-    with Path(part).open("rb+") as file:
-        os.fsync(file.fileno())
-    Path(part).replace(destination)
-    folder = os.open(Path(destination).absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
