@@ -193,7 +193,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
-        await self._desk.stores.inbox.take_over(self._worker.owner)
+        await self._worker.start()
         async with AsyncExitStack() as stack:
             if self.public:
                 await self._listen(stack)

@@ -277,6 +277,10 @@ class Inbox(Protocol):
         """At start, when a lock file proves every earlier owner dead: free their leases at once."""
         ...
 
+    async def suspects(self, attempts: int) -> int:
+        """Open messages that were attempted so often: one of them may be what kills us."""
+        ...
+
     async def wait(self, seconds: float) -> None:
         """Return when something may be due, or a signal came, or after `seconds`."""
         ...

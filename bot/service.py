@@ -25,6 +25,9 @@ ANSWER_SECONDS = 180.0
 """DESIGN 6: one attempt at an answer."""
 ATTEMPTS_MAX = 5
 """Durable attempts before a message is given up as a dead letter."""
+SUSPECT_ATTEMPTS = 3
+"""After so many crashes in a row a message may be their cause; from then on it is worked alone, so
+that the innocent beside it are not counted down to a dead letter with it."""
 RETRY_SECONDS = (5.0, 20.0, 60.0, 180.0)
 """Rest before each further attempt: minutes in all, as a provider's outage lasts."""
 DRAIN_SECONDS = 25.0
@@ -68,11 +71,22 @@ class Worker:
         self._active: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
         self._draining = asyncio.Event()
+        self._careful = 0
 
     @property
     def busy(self) -> int:
         """Leases in work now."""
         return len(self._active)
+
+    async def start(self) -> None:
+        """Take over what an earlier process held; it is dead, since we hold the lock.
+
+        When some of it has been attempted too often, what was held is worked one at a time.
+        """
+        freed = await self._inbox.take_over(self.owner)
+        if freed and await self._inbox.suspects(SUSPECT_ATTEMPTS):
+            self._careful = freed
+            log.warning("careful_start", leases=freed)
 
     async def run(self) -> None:
         """Work until `drain`; a cancel drops everything at once, as a kill would."""
@@ -92,7 +106,7 @@ class Worker:
 
     async def _turn(self) -> None:
         """Lease what is due, or wait until something is."""
-        room = self._concurrent - len(self._active)
+        room = (1 if self._careful else self._concurrent) - len(self._active)
         leases: list[Lease] = []
         if room > 0:
             try:
@@ -100,6 +114,7 @@ class Worker:
             except StorageError as error:
                 log.exception("lease_failed", kind=type(error).__name__)
                 await self._clock.sleep(1.0)
+        self._careful = max(0, self._careful - len(leases))
         for lease in leases:
             waited = self._clock.now() - lease.messages[0].received_at
             self.observer.leased(max(0, waited) / 1000)

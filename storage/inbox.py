@@ -141,6 +141,12 @@ class SqlInbox:
             self._bells.ring(WORK)
         return freed
 
+    async def suspects(self, attempts: int) -> int:
+        async def work(tx: Tx) -> int:
+            return number((await tx.run("suspects", attempts=attempts))[0], "found")
+
+        return await self._database.read(work)
+
     async def wait(self, seconds: float) -> None:
         async def work(tx: Tx) -> int | None:
             return number_or_none((await tx.run("first_wake"))[0], "wake_at")

@@ -111,6 +111,9 @@ UPDATE inbox SET error = :error, attempt = attempt - :uncounted WHERE id = :id;
 UPDATE conversation SET owner = NULL, wake_at = :now
  WHERE owner IS NOT NULL AND owner <> :owner RETURNING id;
 
+-- suspects: open messages attempted so often
+SELECT count(*) AS found FROM inbox WHERE state = 0 AND attempt >= :attempts;
+
 -- first_wake: when anything may be due, or a lease may lapse
 SELECT min(wake_at) AS wake_at FROM conversation WHERE wake_at IS NOT NULL;
 

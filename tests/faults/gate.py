@@ -63,7 +63,17 @@ class Stage:
         """The desk's file."""
         return self.folder / "desk.db"
 
-    async def start(self, **more: str) -> None:
+    def log(self) -> str:
+        """The end of what the desk said to its operator."""
+        return (self.folder / "desk.log").read_text()[-4000:]
+
+    def open_messages(self) -> int:
+        """Messages without an outcome, as the desk's own file has it."""
+        # Another process reads beside the running desk, as `frontdesk stats` does.
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as db:
+            return int(db.execute("SELECT count(*) FROM inbox WHERE state = 0").fetchone()[0])
+
+    async def start(self, *, module: Sequence[str] = ("bot", "run"), **more: str) -> None:
         """Start the real process."""
         log = (self.folder / "desk.log").open("ab")
         environment = {
@@ -75,8 +85,8 @@ class Stage:
             "MODEL_API_KEY": KEY,
             "FRONTDESK_ANSWERS": "open",
             "FRONTDESK_DB": str(self.database),
-            "FRONTDESK_HTTP": "",
-            "FRONTDESK_ADMIN_HTTP": "",
+            "FRONTDESK_HTTP": "off",
+            "FRONTDESK_ADMIN_HTTP": "off",
             "PYTHONPATH": str(ROOT),
             **self.environment,
             **more,
@@ -84,8 +94,7 @@ class Stage:
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "bot",
-            "run",
+            *module,
             cwd=self.folder,
             env=environment,
             stdin=asyncio.subprocess.DEVNULL,
