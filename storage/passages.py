@@ -158,6 +158,9 @@ class PassageStore:
     async def entries(self) -> list[StoredEntry]:
         return [_stored(row) for row in await self._database.read(lambda tx: tx.run("kb_entries"))]
 
+    async def questions(self) -> list[Candidate]:
+        return [_candidate(row) for row in await self._database.read(_all_questions)]
+
     async def texts(self, entry: int) -> list[TextDraft]:
         rows = await self._database.read(lambda tx: tx.run("kb_texts", entry=entry))
         return [
@@ -230,6 +233,10 @@ class PassageStore:
 
         while await self._database.write(work) == _PURGE_BATCH:
             pass
+
+
+async def _all_questions(tx: Tx) -> Sequence[Row]:
+    return await tx.run("kb_questions")
 
 
 async def _add(

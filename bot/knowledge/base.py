@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bot.clock import Clock
-from bot.knowledge import confidence
-from bot.knowledge.confidence import Calibration, Signs
+from bot.knowledge import confidence, selftest
+from bot.knowledge.calibrate import PAIRS_MIN, adapt, calibrate
+from bot.knowledge.cases import Case, load_cases
+from bot.knowledge.confidence import Calibration
 from bot.knowledge.imports import FILE_MAX, Importer, ImportReport, Progress, quiet
-from bot.knowledge.port import Candidate, Hits, Passages
-from bot.knowledge.rank import NEIGHBOUR, Asked, Ranked, ask, choose, rank
+from bot.knowledge.looked import Hidden, Looked, judge, nothing
+from bot.knowledge.port import Candidate, Passages
+from bot.knowledge.rank import NEIGHBOUR, ask, choose, rank
 from bot.knowledge.terms import fingerprint, terms
-from bot.types import Findings, Passage, value
+from bot.types import Findings, Passage
 
 CANDIDATES = {"faq": 200, "doc": 60}
 """Rows fetched for rescoring; measured: 200 of 100,000 questions keep R@1 within .005."""
 QUESTION_MAX = 2000
 """Characters of a question that are searched for; the rest says little more."""
-
-
-@value
-class Looked:
-    """Everything one search saw, for those who explain or measure it."""
-
-    asked: Asked
-    hits: Hits
-    ranked: tuple[Ranked, ...]
-    signs: Signs
-    calibration: Calibration
 
 
 class KnowledgeBase:
@@ -41,14 +34,20 @@ class KnowledgeBase:
         self._decoded: tuple[str, Calibration] = ("", confidence.DEFAULT)
 
     async def import_folder(
-        self, path: str | Path, *, by: str = "", progress: Progress = quiet
+        self, path: str | Path, *, by: str = "", progress: Progress = quiet, refit: bool = False
     ) -> ImportReport:
         """Take in every known file below a folder; files that went from it are forgotten.
 
         A file that cannot be read is reported and what it gave before stays. Nothing changed:
-        no new generation. Raises KnowledgeError when there is no such folder.
+        no new generation. `refit` measures the base anew when something did, on the test sets
+        (`*eval.jsonl`) of the folder where it has any. Raises KnowledgeError when there is no
+        such folder.
         """
-        return await self._importer.folder(path, by=by, progress=progress)
+        report = await self._importer.folder(path, by=by, progress=progress)
+        if refit and report.moved:
+            read = [await asyncio.to_thread(load_cases, name) for name in report.tests]
+            await self.refit([case for found in read for case in found])
+        return report
 
     async def import_file(self, path: str | Path, *, uri: str = "", by: str = "") -> ImportReport:
         """Take in one file in the place of what it gave before; `uri` is its name in sources.
@@ -63,78 +62,74 @@ class KnowledgeBase:
         Never raises for any text; a question that reads like a stored one is found exactly.
         """
         looked = await self.look(question, locale=locale)
-        shown = [one.best.candidate for one in looked.ranked[:limit]]
-        exact = _exact(looked.hits.exact, locale)
-        if exact:
-            entries = {candidate.entry for candidate in exact}
-            shown = [*exact, *(other for other in shown if other.entry not in entries)][:limit]
-        passages = await self._passages.fetch(shown, around=NEIGHBOUR)
-        scores = {one.best.candidate.id: one.score for one in looked.ranked}
-        marked = [replace(passage, score=scores.get(passage.id, 0.0)) for passage in passages]
-        return findings(looked, marked, {candidate.id for candidate in exact})
+        judged = judge(looked)
+        return Findings(
+            passages=await self.passages(looked, limit=limit),
+            scope=judged.scope,
+            p_top=judged.p_top,
+            in_scope=judged.in_scope,
+            direct=judged.direct,
+            generation=looked.hits.generation,
+        )
 
-    async def look(
-        self, question: str, *, locale: str, without: frozenset[int] = frozenset()
-    ) -> Looked:
-        """One search with all its parts; `without` leaves out rows, for a base testing itself."""
+    async def passages(self, looked: Looked, *, limit: int) -> tuple[Passage, ...]:
+        """What a search found, read whole; exact hits first."""
+        exact = {candidate.entry: candidate for candidate in looked.exact}
+        others = (one.best.candidate for one in looked.ranked if one.entry not in exact)
+        shown = [*exact.values(), *others][:limit]
+        scores = {one.best.candidate.id: one.score for one in looked.ranked}
+        found = await self._passages.fetch(shown, around=NEIGHBOUR)
+        sure = {candidate.id for candidate in looked.exact}
+        return tuple(
+            replace(one, score=1.0, exact=True)
+            if one.id in sure
+            else replace(one, score=scores[one.id])
+            for one in found
+        )
+
+    async def look(self, question: str, *, locale: str, hidden: Hidden = nothing) -> Looked:
+        """One search with all its parts; `hidden` rows are left out, for a base testing itself."""
         question = question[:QUESTION_MAX]
         wanted = list(dict.fromkeys(terms(question)))
         hits = await self._passages.find(wanted, fingerprint(question), choose, limit=CANDIDATES)
         asked = ask(question, hits.frequencies, sum(hits.rows.values()))
-        found = [row for row in hits.found if row.id not in without]
+        found = [row for row in hits.found if not hidden(row)]
         ranked = tuple(rank(asked, found, locale=locale))
+        exact = [row for row in hits.exact if not hidden(row)]
         return Looked(
             asked=asked,
             hits=hits,
             ranked=ranked,
+            exact=tuple(_exact(exact, locale)),
             signs=confidence.signs(asked, ranked),
             calibration=self._calibration(hits.calibration),
         )
+
+    async def refit(self, cases: Sequence[Case] = ()) -> Calibration:
+        """Measure this base and keep its numbers; call it after an import changed something.
+
+        With at least calibrate.PAIRS_MIN judged cases the weights are fitted to them; without,
+        the shipped weights stay and the thresholds move to where this base's own noise lies.
+        About 600 searches. It changes no passage and makes no generation.
+        """
+        made = await selftest.judged(self, cases) if cases else []
+        if len(made) >= PAIRS_MIN:
+            fitted = calibrate(made)
+        else:
+            rows = await self._passages.questions()
+            fitted = adapt(confidence.DEFAULT, await selftest.samples(self, rows))
+        await self._passages.calibrate(confidence.encode(fitted))
+        return fitted
+
+    async def calibration(self) -> Calibration:
+        """The weights and thresholds in force."""
+        hits = await self._passages.find((), "", choose, limit=CANDIDATES)
+        return self._calibration(hits.calibration)
 
     def _calibration(self, stored: str) -> Calibration:
         if self._decoded[0] != stored:
             self._decoded = (stored, confidence.decode(stored))
         return self._decoded[1]
-
-
-def findings(looked: Looked, passages: Sequence[Passage], exact: set[int]) -> Findings:
-    """Passages and signs held against the thresholds. Two stored answers are never direct."""
-    calibration, vector = looked.calibration, looked.signs.vector
-    marked = tuple(
-        replace(passage, exact=True, score=1.0) if passage.id in exact else passage
-        for passage in passages
-    )
-    if exact:
-        answers = {passage.answer for passage in marked if passage.exact}
-        sure = 1.0 if len(answers) == 1 else 0.5
-        return Findings(
-            passages=marked,
-            scope=1.0,
-            p_top=sure,
-            in_scope=True,
-            direct=len(answers) == 1,
-            generation=looked.hits.generation,
-        )
-    scope = calibration.scope(vector) if marked else 0.0
-    p_top = calibration.top(vector) if marked else 0.0
-    in_scope = bool(marked) and scope >= calibration.scope_from
-    return Findings(
-        passages=marked,
-        scope=scope,
-        p_top=p_top,
-        in_scope=in_scope,
-        direct=in_scope and _direct(marked[0], p_top, looked),
-        generation=looked.hits.generation,
-    )
-
-
-def _direct(top: Passage, p_top: float, looked: Looked) -> bool:
-    """Only a stored answer can be given as it stands, and only well ahead of the next."""
-    gap = looked.signs.vector[confidence.FEATURES.index("gap")]
-    calibration = looked.calibration
-    return (
-        top.answer is not None and p_top >= calibration.direct_from and gap >= calibration.gap_from
-    )
 
 
 def _exact(rows: Sequence[Candidate], locale: str) -> list[Candidate]:

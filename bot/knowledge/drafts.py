@@ -30,7 +30,8 @@ def faq(
     asked = {norm: text for norm, text in asked.items() if norm != fingerprint(question)}
     texts = [_text("question", question)]
     texts += [_text("alias", text) for text in reversed(asked.values())]
-    texts.append(_text("chunk", answer))
+    said = _text("chunk", answer)
+    texts += [said] if said.terms else []
     return _entry(
         uid=uid or f"{source}#{fingerprint(question)[:10]}",
         source=source,

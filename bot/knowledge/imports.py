@@ -24,6 +24,9 @@ KEEP = 3
 DESK = "desk"
 """The source of what people of the desk added or changed by hand; no file replaces it."""
 
+TEST_SET = "eval.jsonl"
+"""How the name of a test set ends; it is no source."""
+
 Progress = Callable[[str, int, int], None]
 """Called with a file's name, how many are done, and how many there are."""
 
@@ -32,7 +35,8 @@ Progress = Callable[[str, int, int], None]
 class ImportReport:
     """What an import did. Counts are entries; `failed` names file, place and cause.
 
-    `kept` are entries that a file would have changed and that people changed by hand before.
+    `kept` are entries that a file would have changed and that people changed by hand before;
+    `tests` are paths of test sets found beside the sources.
     """
 
     generation: int
@@ -44,7 +48,13 @@ class ImportReport:
     failed: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
     twins: tuple[Twin, ...] = ()
+
+    @property
+    def moved(self) -> bool:
+        """Anything came, changed or went."""
+        return bool(self.added or self.changed or self.removed)
 
 
 def quiet(name: str, done: int, of: int) -> None:
@@ -66,11 +76,13 @@ class Importer:
         if not await asyncio.to_thread(root.is_dir):
             raise KnowledgeError(f"{root}: there is no such folder")
         named = await asyncio.to_thread(_files, root)
+        tests = tuple(str(name) for _, name in named if name.name.endswith(TEST_SET))
+        named = [(uri, name) for uri, name in named if not name.name.endswith(TEST_SET)]
         files = [(uri, name) for uri, name in named if name.suffix.lower() in LOADERS]
         skipped = tuple(uri for uri, name in named if name.suffix.lower() not in LOADERS)
         whole = str(await asyncio.to_thread(root.resolve))
         report = await self._import(files, folder=whole, by=by, progress=progress)
-        return replace(report, skipped=skipped)
+        return replace(report, skipped=skipped, tests=tests)
 
     async def file(self, path: str | Path, *, uri: str, by: str) -> ImportReport:
         """Take in one file, in the place of what it gave before."""

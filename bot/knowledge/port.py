@@ -185,6 +185,10 @@ class Passages(Protocol):
         """All live entries, by source and uid."""
         ...
 
+    async def questions(self) -> list[Candidate]:
+        """All live questions and aliases."""
+        ...
+
     async def texts(self, entry: int) -> list[TextDraft]:
         """An entry's texts in order."""
         ...

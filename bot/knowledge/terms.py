@@ -20,11 +20,15 @@ TERMS_VERSION = 1
 
 _CJK = (
     "\u3005\u3007\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff"
-    "\uac00-\ud7a3\uf900-\ufaff\U00020000-\U000323af"
+    "\uac00-\ud7a3\ufa0e-\ufa29"
 )
 """Han with its extensions, kana and Hangul: scripts whose words no space parts."""
-_RUNS = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+(?:[-_./][^\W_{_CJK}]+)*")
-_CJK_ANY = re.compile(rf"[{_CJK}]")
+_RARE = "\U00020000-\U000323af"
+"""Han extensions beyond the first plane; not every place in them is given to a character."""
+_RUNS = re.compile(
+    rf"(?:[{_CJK}]|(?=\w)[{_RARE}])+|[^\W_{_CJK}{_RARE}]+(?:[-_./][^\W_{_CJK}{_RARE}]+)*"
+)
+_CJK_ANY = re.compile(rf"[{_CJK}{_RARE}]")
 _PARTS = re.compile(r"[\d]+|[^\W\d_]+")
 _MARKS = re.compile(r"[\u0300-\u036f]")
 _POSSESSIVE = re.compile(r"'s\b")
@@ -38,12 +42,12 @@ know let like long lot made make many may me more much my need no not now of off
 only or our ours out over please possible put say see she should so some something take tell than
 thank thanks that the their them then there these they thing this those to too try two up us use
 very want was we well were what whats when where wheres which who why will with wont would you
-your youre yours"""
+your youre yours write show explain"""
 _LIGHT_ZH = """的 了 吗 呢 吧 啊 呀 我 你 您 他 她 它 们 我们 你们 是 在 有 和 与 及 就 都 也 还
 不 没 没有 要 会 能 可 以 可以 能不 不能 可不 怎 么 怎么 怎样 样 如 何 如何 什 什么 为什 为 多 少
 多少 几 哪 哪里 哪些 里 些 这 那 这个 那个 个 请 问 请问 想 一 下 一下 么样 么办 办 到 得 地 着
 过 给 把 被 让 从 对 好 很 太 最 用 说 上 来 去 又 再 帮 帮我 是否 否 或 但 时 候
-时候 么时 一个 有没 不会 不是 我的 你的 我想 的吗 了吗 是什 我要"""
+时候 么时 一个 有没 不会 不是 我的 你的 我想 的吗 了吗 是什 我要 写 讲 告 诉 告诉"""
 
 
 @lru_cache(maxsize=65536)

@@ -117,6 +117,12 @@ SELECT e.id, e.uid, e.source, e.kind, e.title, e.hash, e.answer, e.url, e.locale
  WHERE e.since <= l.generation AND e.until > l.generation
  ORDER BY e.source, e.uid;
 
+-- kb_questions: all live questions and aliases
+SELECT t.id, t.entry, e.kind, t.role, t.ord, t.text, t.terms, t.norm, e.locale
+  FROM kb_live AS l CROSS JOIN kb_entry AS e CROSS JOIN kb_text AS t ON t.entry = e.id
+ WHERE e.since <= l.generation AND e.until > l.generation AND t.role <> 'chunk'
+ ORDER BY t.id;
+
 -- kb_sources: all files that are live
 SELECT s.uri, s.folder, s.sha256, s.parser FROM kb_live AS l CROSS JOIN kb_source AS s
  WHERE s.since <= l.generation AND s.until > l.generation ORDER BY s.uri;

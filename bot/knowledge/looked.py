@@ -1,0 +1,82 @@
+"""One search with all its parts, and what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from bot.knowledge import confidence
+from bot.knowledge.confidence import Calibration, Signs
+from bot.knowledge.port import Candidate, Hits
+from bot.knowledge.rank import Asked, Ranked
+from bot.types import Passage, value
+
+Hidden = Callable[[Candidate], bool]
+
+
+def nothing(row: Candidate) -> bool:
+    """Hides no row."""
+    return False
+
+
+@value
+class Looked:
+    """Everything one search saw, for those who explain or measure it."""
+
+    asked: Asked
+    hits: Hits
+    ranked: tuple[Ranked, ...]
+    exact: tuple[Candidate, ...]
+    signs: Signs
+    calibration: Calibration
+
+    @property
+    def agreed(self) -> bool:
+        """One entry alone reads exactly like the question."""
+        return len(self.exact) == 1
+
+
+@value
+class Judgement:
+    """What the search is worth; see `types.Findings` for the meaning of each."""
+
+    scope: float = 0.0
+    p_top: float = 0.0
+    in_scope: bool = False
+    direct: bool = False
+
+
+class Looks(Protocol):
+    """What can be searched with all parts shown."""
+
+    async def look(self, question: str, *, locale: str, hidden: Hidden = nothing) -> Looked:
+        """One search; `hidden` rows are left out."""
+        ...
+
+    async def passages(self, looked: Looked, *, limit: int) -> tuple[Passage, ...]:
+        """What a search found, read whole; exact hits first."""
+        ...
+
+
+def judge(looked: Looked) -> Judgement:
+    """The signs held against the thresholds. Two differing stored answers are never direct."""
+    calibration, vector = looked.calibration, looked.signs.vector
+    if looked.exact:
+        return Judgement(scope=1.0, p_top=1.0, in_scope=True, direct=looked.agreed)
+    if not looked.ranked:
+        return Judgement()
+    scope, p_top = calibration.scope(vector), calibration.top(vector)
+    in_scope = scope >= calibration.scope_from
+    return Judgement(
+        scope=scope,
+        p_top=p_top,
+        in_scope=in_scope,
+        direct=in_scope and p_top >= calibration.direct_from and _clear(looked),
+    )
+
+
+def _clear(looked: Looked) -> bool:
+    """Only a stored answer can be given as it stands, and only well ahead of the next entry."""
+    gap = looked.signs.vector[confidence.FEATURES.index("gap")]
+    kind = looked.ranked[0].best.candidate.kind
+    return kind == "faq" and gap >= looked.calibration.gap_from
