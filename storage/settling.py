@@ -128,6 +128,7 @@ async def _apply(tx: Tx, change: Change, lease: Lease, settlement: Settlement, *
                 answer=change.answer,
                 person=settlement.person,
                 good=int(change.good),
+                conversation=lease.conversation,
                 now=now,
             )
         case Await():

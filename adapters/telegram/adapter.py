@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,6 +17,7 @@ from adapters.telegram.calls import BadEntities, Call, Calls, Moved
 from adapters.telegram.menu import publish
 from adapters.telegram.normalise import Me, clean, delivery, normalise
 from adapters.telegram.polling import BACKOFF_MOST, BACKOFF_SECONDS, Polling, Waiting, update_id
+from adapters.telegram.presses import Presses
 from adapters.telegram.rates import OVERALL, chat_gates, is_private, typing_gates
 from adapters.telegram.render import Rendered, keyboard, plain, render
 from adapters.telegram.request import AiohttpRequest
@@ -79,7 +79,7 @@ class TelegramAdapter:
             get_updates_request=self._request,
         )
         self._calls = Calls(clock, None if config.pace == "off" else Pace(OVERALL), random)
-        self._presses: set[asyncio.Task[None]] = set()
+        self._presses = Presses(self._bot, self._calls, self.account)
         self._webhook: Webhook | None = None
         if config.mode == "webhook":
             self._webhook = Webhook(
@@ -109,9 +109,7 @@ class TelegramAdapter:
         try:
             await self._way_in().run(sink)
         finally:
-            for task in self._presses:
-                task.cancel()
-            await asyncio.gather(*self._presses, return_exceptions=True)
+            await self._presses.close()
 
     def _way_in(self) -> Polling | Webhook:
         if self._webhook is not None:
@@ -170,18 +168,7 @@ class TelegramAdapter:
 
     def stored(self, intakes: Sequence[Intake]) -> None:
         """Let buttons stop spinning, beside the intake and without delaying it."""
-        for found in intakes:
-            if (press := _press(found)) is not None:
-                task = asyncio.get_running_loop().create_task(self._answer_press(press))
-                self._presses.add(task)
-                task.add_done_callback(self._presses.discard)
-
-    async def _answer_press(self, press: str) -> None:
-        call = Call(final=False)
-        try:
-            await self._calls.make(call, lambda: self._bot.answer_callback_query(press))
-        except PlatformError as error:
-            log.info("telegram_press_not_answered", error=repr(error))
+        self._presses.answer(intakes)
 
     # --- out --------------------------------------------------------------------------------------
 
@@ -320,13 +307,3 @@ def _quote(place: Place, reply_to: str | None) -> ReplyParameters | None:
     if reply_to is None or not reply_to.isdecimal() or is_private(place):
         return None
     return ReplyParameters(message_id=int(reply_to), allow_sending_without_reply=True)
-
-
-def _press(intake: Intake) -> str | None:
-    """The id of the callback query in this update, if there is one."""
-    if intake.error or '"callback_query"' not in intake.raw:
-        return None
-    update = msgspec.json.decode(intake.raw)
-    query = update.get("callback_query") if isinstance(update, dict) else None
-    found = query.get("id") if isinstance(query, dict) else None
-    return found if isinstance(found, str) else None

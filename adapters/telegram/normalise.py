@@ -30,6 +30,8 @@ TICKS_PER_MS = 1_000_000
 
 STOP = re.compile(r"stop:(\d{1,18})")
 """The action of a Stop button; the number is the answer's."""
+VERDICT = re.compile(r"/feedback (?:up|down) \d{1,18}")
+"""The action of a thumb below an answer."""
 
 # Controls (other than tab and newline), overrides and isolates of the writing direction, byte order
 # marks and halves of surrogate pairs: invisible, and able to make text read as something else.
@@ -188,6 +190,7 @@ def _incoming(update: Update, message: Message, me: Me) -> IncomingMessage | Non
         directed=directed,
         reply_to=_reply_to(message),
         quoted=_quoted(message),
+        quoted_user=_quoted_user(message),
         attachments=attachments,
     )
 
@@ -275,6 +278,13 @@ def _quoted(message: Message) -> str | None:
     if quoted is None and replied is not None:
         quoted = replied.text or replied.caption
     return clean(quoted) if quoted else None
+
+
+def _quoted_user(message: Message) -> str | None:
+    """Who is replied to, where that is a person."""
+    replied = _answered(message)
+    user = replied.from_user if replied else None
+    return str(user.id) if user and not user.is_bot else None
 
 
 def _attachments(message: Message) -> tuple[Attachment, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from bot.config import DeskConfig
@@ -9,8 +10,12 @@ from bot.engine.handoff import Handoff
 from bot.i18n import LOCALES, say
 from bot.ports import History
 from bot.types import (
+    AnswerId,
+    Button,
+    ButtonRows,
     Change,
     Done,
+    Feedback,
     Forget,
     MemoryId,
     Notice,
@@ -27,6 +32,7 @@ HISTORY_SHOWN = 10
 """Turns that /history shows."""
 LINE_MAX = 300
 """Characters of each."""
+_VERDICT = re.compile(r"(up|down) (\d{1,18})", re.ASCII)
 
 Report = Callable[[str, str], Awaitable[str]]
 """(argument, locale) to text; raises UserError for an argument that cannot be understood."""
@@ -84,6 +90,7 @@ class Commands:
             Command(word="stop", run=self._stop),
             Command(word="person", run=self._person),
             Command(word="lang", run=self._lang),
+            Command(word="feedback", run=self._feedback, listed=False),
             Command(word="stats", run=self._stats, roles=ADMINS),
             Command(word="health", run=self._health, roles=ADMINS),
         )
@@ -171,6 +178,15 @@ class Commands:
             yield Notice(key="lang.usage")
             yield _done()
 
+    async def _feedback(self, call: Call) -> AsyncIterator[ReplyEvent]:
+        # A thumb was pressed; the platform has thanked for it where the press was.
+        found = _VERDICT.fullmatch(call.argument)
+        if found is None:
+            yield Notice(key="command.unknown", values={"word": "feedback"})
+            yield Done(route="declined", outcome="declined", remember=False)
+        else:
+            yield _done(Feedback(answer=AnswerId(int(found[2])), good=found[1] == "up"))
+
     async def _stats(self, call: Call) -> AsyncIterator[ReplyEvent]:
         yield Say(text=await self._reports["stats"](call.argument, call.locale))
         yield _done()
@@ -178,6 +194,16 @@ class Commands:
     async def _health(self, call: Call) -> AsyncIterator[ReplyEvent]:
         yield Say(text=await self._reports["health"](call.argument, call.locale))
         yield _done()
+
+
+def below(answer: AnswerId, *, staffed: bool) -> ButtonRows:
+    """What can be pressed under a finished answer: verdicts, and a person where there is one."""
+    thumbs = (
+        Button(label="answer.good", action=f"/feedback up {answer}"),
+        Button(label="answer.bad", action=f"/feedback down {answer}"),
+    )
+    person = Button(label="answer.person", action="/person")
+    return (thumbs, (person,)) if staffed else (thumbs,)
 
 
 def _done(*changes: Change) -> Done:

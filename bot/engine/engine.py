@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection
 
 from bot.config import DeskConfig
 from bot.engine.answer import Answerer, Question
-from bot.engine.commands import Call, Commands
+from bot.engine.commands import Call, Commands, below
 from bot.engine.language import language
 from bot.engine.route import Ask, Courtesy, Decline, Relay, Run, Step, memory_of, role_of, route
 from bot.errors import UserError
 from bot.ports import People
 from bot.types import (
     Begin,
+    Buttons,
     Done,
     Lease,
     MemoryId,
@@ -23,9 +24,13 @@ from bot.types import (
     Place,
     ReplyEvent,
     Role,
+    Route,
     Say,
     value,
 )
+
+RATED: frozenset[Route] = frozenset({"direct", "grounded", "open", "excerpt"})
+"""Answers that can be good or bad; an abstention has told whom it concerns already."""
 
 
 @value
@@ -157,6 +162,8 @@ class Engine:
                     deadline=deadline,
                 )
                 async for event in self._answerer.answer(question):
+                    if isinstance(event, Done) and event.route in RATED:
+                        yield Buttons(rows=below(lease.id, staffed=self._staff is not None))
                     yield event
 
     def _masked(self, lease: Lease) -> str:

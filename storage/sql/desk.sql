@@ -49,8 +49,11 @@ SELECT id FROM ticket
 INSERT INTO gap (answer, question, locale, confidence, at)
 VALUES (:answer, :question, :locale, :confidence, :now);
 
--- put_feedback: the latest verdict of a person counts
-INSERT INTO feedback (answer, person, good, at) VALUES (:answer, :person, :good, :now)
+-- put_feedback: the latest verdict of a person counts, on answers of this conversation only
+INSERT INTO feedback (answer, person, good, at)
+SELECT :answer, :person, :good, :now
+ WHERE EXISTS (SELECT 1 FROM inbox WHERE id = :answer AND conversation =
+                      (SELECT id FROM conversation WHERE key = :conversation))
 ON CONFLICT (answer, person) DO UPDATE SET good = excluded.good, at = excluded.at;
 
 -- add_ledger: one answer in numbers

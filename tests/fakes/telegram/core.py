@@ -34,9 +34,16 @@ METHODS = {
     "sendDocument": "_send_document",
     "getFile": "_get_file",
     "editMessageText": "_edit_message_text",
+    "editMessageReplyMarkup": "_edit_message_reply_markup",
     "deleteMessage": "_delete_message",
 }
-PACED = {"sendMessage", "editMessageText", "deleteMessage", "sendDocument"}
+PACED = {
+    "sendMessage",
+    "editMessageText",
+    "editMessageReplyMarkup",
+    "deleteMessage",
+    "sendDocument",
+}
 FLOOD_SECONDS = 3
 
 
@@ -102,6 +109,7 @@ class FakeTelegram(World):
         self.reads_all = False
         self.refuses_entities = False
         self.actions: list[tuple[int, int | None]] = []
+        self.toasts: dict[str, str] = {}
         self.menus: dict[str, list[Json]] = {}
         self.files: dict[str, bytes] = {}
         self.polls = 0
@@ -290,6 +298,7 @@ class FakeTelegram(World):
                 "Bad Request: query is too old and response timeout expired or query ID is invalid",
             )
         answered.set()
+        self.toasts[press] = str(params.get("text") or "")
         return True
 
     def _send_message(self, params: Json) -> Json:
@@ -315,13 +324,29 @@ class FakeTelegram(World):
         return {"file_id": name, "file_unique_id": name, "file_path": f"documents/{name}"}
 
     def _edit_message_text(self, params: Json) -> Json:
+        chat, shown = self._editable(params)
+        if shown.file:
+            raise Refused(400, "Bad Request: message can't be edited")
+        version = self._version(params, "text", 4096, "Bad Request: MESSAGE_TOO_LONG")
+        return self._changed(chat, shown, version)
+
+    def _edit_message_reply_markup(self, params: Json) -> Json:
+        chat, shown = self._editable(params)
+        markup, now = _decoded(params.get("reply_markup")), shown.now
+        return self._changed(
+            chat, shown, Version(self.clock.monotonic(), now.text, now.entities, markup)
+        )
+
+    def _editable(self, params: Json) -> tuple[Chat, Shown]:
         chat = self._chat(params)
         shown = chat.messages.get(int(params["message_id"]))
         if shown is None or shown.deleted_at is not None:
             raise Refused(400, "Bad Request: message to edit not found")
-        if shown.author != self.bot["id"] or shown.file:
+        if shown.author != self.bot["id"]:
             raise Refused(400, "Bad Request: message can't be edited")
-        version = self._version(params, "text", 4096, "Bad Request: MESSAGE_TOO_LONG")
+        return chat, shown
+
+    def _changed(self, chat: Chat, shown: Shown, version: Version) -> Json:
         now = shown.now
         if (now.text, now.entities, now.markup) == (version.text, version.entities, version.markup):
             raise Refused(
