@@ -13,7 +13,7 @@ import pytest
 from adapters.slack.adapter import SlackAdapter
 from bot.app import Service
 from bot.clock import SystemClock
-from bot.config import Config, Loaded, Secret, SlackConfig
+from bot.config import Config, HttpConfig, Loaded, Secret, SlackConfig
 from bot.desk import open_desk
 from tests.fakes.slack import APP_TOKEN, BOT, BOT_TOKEN, SIGNING_SECRET, FakeSlack
 from tests.flow.slack_desk import mounted, until
@@ -49,7 +49,8 @@ async def served(slack: FakeSlack, mode: str, folder: Path) -> AsyncIterator[Sla
         mode=mode,
     )
     adapter = SlackAdapter(config, SystemClock(), random=random.Random(3))
-    async with open_desk(Loaded(config=Config()), database=str(folder / "desk.db")) as desk:
+    settings = Loaded(config=Config(http=HttpConfig(public="", operator="")))
+    async with open_desk(settings, database=str(folder / "desk.db")) as desk:
         await desk.knowledge.import_folder(folder)
         service = await Service.build(desk)
         service.join(adapter)
