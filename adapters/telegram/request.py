@@ -6,6 +6,7 @@ No exception raised here carries a URL: file and method URLs contain the bot's t
 from __future__ import annotations
 
 from typing import Any
+from urllib.request import getproxies
 
 import aiohttp
 import msgspec
@@ -60,7 +61,8 @@ class AiohttpRequest(BaseRequest):
             connector = aiohttp.TCPConnector(
                 limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=300
             )
-            self._session = aiohttp.ClientSession(connector=connector, trust_env=True)
+            # With trust_env aiohttp asks a thread for the proxy at every request: 0.3 ms CPU each.
+            self._session = aiohttp.ClientSession(connector=connector, trust_env=bool(getproxies()))
 
     async def shutdown(self) -> None:
         """Close the session; safe to repeat."""

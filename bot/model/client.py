@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from types import SimpleNamespace
+from urllib.request import getproxies
 
 import aiohttp
 
@@ -40,7 +41,8 @@ def open_session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=_KEEP_SECONDS),
         trace_configs=[_first_byte_clock()],
-        trust_env=True,
+        # With it aiohttp asks a thread for the proxy at every request: 0.3 ms CPU each.
+        trust_env=bool(getproxies()),
         auto_decompress=True,
     )
 
