@@ -12,7 +12,7 @@ from bot.engine.handoff import Handoff
 from bot.engine.history import Estimate, window
 from bot.errors import ReplyRetracted, TooLong
 from bot.i18n import say
-from bot.ports import History, Knowledge, Model
+from bot.ports import History, Knowledge, Model, Summaries, Summary
 from bot.types import (
     ChatRequest,
     ChatTurn,
@@ -74,7 +74,9 @@ class Answerer:
         speaks: bool,
         estimate: Estimate,
         context_tokens: int,
+        summaries: Summaries | None = None,
     ) -> None:
+        self._summaries = summaries
         self._desk = desk
         self._knowledge = knowledge
         self._history = history
@@ -192,13 +194,17 @@ class Answerer:
     ) -> AsyncGenerator[ModelText | ModelReset | ModelDone | ReplyRetracted, None]:
         """The model's events; asked once more with half the history when the prompt is too long."""
         turns = await self._history.last(question.memory, self._desk.history_turns)
-        budget = self._budget
+        past = await self._summaries.last(question.memory) if self._summaries else None
+        if past is not None:  # what it covers need not be said twice
+            turns = turns[max(0, len(turns) - past.later) :]
+        budget = self._budget - (self._estimate(past.text) if past else 0)
         for attempt in (1, 2):
             request = self._request(
                 question,
                 passages,
                 generation,
                 window(turns, self._room(question, passages, budget), self._estimate),
+                past,
             )
             try:
                 async with aclosing(self._model.stream(request)) as events:
@@ -227,9 +233,11 @@ class Answerer:
         passages: Sequence[Passage],
         generation: int,
         history: Sequence[Turn],
+        past: Summary | None,
     ) -> ChatRequest:
         """The prompt for this mode."""
         turns: tuple[ChatTurn, ...]
+        summary = past.text if past else ""
         if passages:
             turns = prompts.grounded(
                 self._desk,
@@ -238,6 +246,7 @@ class Answerer:
                 question.text,
                 locale=question.locale,
                 may_add=self._desk.answers != "strict",
+                summary=summary,
             )
         else:
             turns = prompts.chat(
@@ -246,6 +255,7 @@ class Answerer:
                 question.text,
                 locale=question.locale,
                 open_chat=self._desk.answers == "open",
+                summary=summary,
             )
         return ChatRequest(
             turns=turns,
@@ -256,7 +266,7 @@ class Answerer:
             conversation=question.place.conversation,
             deadline=question.deadline,
             end_user=question.end_user,
-            cacheable=bool(passages) and not history,
+            cacheable=bool(passages) and not history and past is None,
         )
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import field
 
 from bot.config import DeskConfig
 from bot.engine.handoff import Handoff
+from bot.errors import ConfigError
 from bot.i18n import LOCALES, say
 from bot.ports import History
 from bot.types import (
     AnswerId,
+    Attachment,
+    Await,
     Button,
     ButtonRows,
     Change,
@@ -40,7 +44,10 @@ Report = Callable[[str, str], Awaitable[str]]
 
 @value
 class Call:
-    """One use of a command."""
+    """One use of a command. With `asked` the argument is the answer to a question of the command's.
+
+    `quoted` is the text of the message replied to; `end_user` names the person to the provider.
+    """
 
     argument: str
     person: Person
@@ -48,18 +55,24 @@ class Call:
     place: Place
     locale: str
     memory: MemoryId
+    quoted: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    asked: Await | None = None
+    end_user: str = ""
+    deadline: float | None = None
 
 
 @value
 class Command:
-    """A row of the table: who may use the word, and what it does. The menu text is
-    `command.<word>` in the catalogue.
+    """A row of the table: who may use the word, and what it does. The menu text by language is
+    `about`, or else `command.<word>` in the catalogue.
     """
 
     word: str
     run: Callable[[Call], AsyncIterator[ReplyEvent]]
     roles: frozenset[Role] = frozenset({Role.CUSTOMER, Role.STAFF, Role.ADMIN})
     listed: bool = True
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 ADMINS = frozenset({Role.ADMIN})
@@ -94,12 +107,16 @@ class Commands:
             Command(word="stats", run=self._stats, roles=ADMINS),
             Command(word="health", run=self._health, roles=ADMINS),
         )
-        self.table = {command.word: command for command in (*own, *more)}
+        self.table = {command.word: command for command in own}
+        for command in more:
+            if command.word in self.table:
+                raise ConfigError(f"{command.word}: is a command already; name it otherwise")
+            self.table[command.word] = command
 
     def menu(self, role: Role) -> list[tuple[str, dict[str, str]]]:
         """The words shown to this role, each with its description by language."""
         return [
-            (word, {locale: say(locale, f"command.{word}") for locale in LOCALES})
+            (word, dict(command.about) or _told(word))
             for word, command in self.table.items()
             if command.listed and role in command.roles
         ]
@@ -194,6 +211,11 @@ class Commands:
     async def _health(self, call: Call) -> AsyncIterator[ReplyEvent]:
         yield Say(text=await self._reports["health"](call.argument, call.locale))
         yield _done()
+
+
+def _told(word: str) -> dict[str, str]:
+    """What the catalogue says about a word."""
+    return {locale: say(locale, f"command.{word}") for locale in LOCALES}
 
 
 def below(answer: AnswerId, *, staffed: bool) -> ButtonRows:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from dataclasses import replace
 
 from bot.config import DeskConfig
 from bot.engine.answer import Answerer, Question
 from bot.engine.commands import Call, Commands, below
 from bot.engine.language import language
 from bot.engine.route import Ask, Courtesy, Decline, Relay, Run, Step, memory_of, role_of, route
+from bot.engine.summary import Summariser
 from bot.errors import UserError
-from bot.ports import People
+from bot.ports import Forms, People
 from bot.types import (
+    Await,
     Begin,
     Buttons,
     Done,
@@ -58,8 +61,12 @@ class Engine:
         admins: Collection[str],
         staff: Place | None,
         salt: bytes,
+        forms: Forms | None = None,
+        summariser: Summariser | None = None,
     ) -> None:
         self._salt = salt
+        self._forms = forms
+        self._summariser = summariser
         self._desk = desk
         self._people = people
         self._answerer = answerer
@@ -102,12 +109,19 @@ class Engine:
         place, sender = lease.place, lease.sender
         person = await self._people.person(place, sender)
         role = role_of(place, sender.user, person, admins=self._admins, staff=self._staff)
+        memory = memory_of(place, person)
         step = route(messages, role, self._commands.table.keys())
         spoken = "\n".join(message.text for message in messages)
+        asked = await self._asked(step, memory, person, lease.messages[0].received_at)
+        if asked is not None:
+            step = Run(word=asked.word, argument=spoken.strip())
         if isinstance(step, Run) and spoken.startswith("/"):
             spoken = step.argument
         locale = language(
-            spoken, chosen=person.locale, platform=sender.locale, default=self._desk.locale
+            spoken,
+            chosen=person.locale or (asked.locale if asked else None),
+            platform=sender.locale,
+            default=self._desk.locale,
         )
         call = Call(
             argument=step.argument if isinstance(step, Run) else "",
@@ -115,9 +129,20 @@ class Engine:
             role=role,
             place=place,
             locale=locale,
-            memory=memory_of(place, person),
+            memory=memory,
+            quoted="\n".join(message.quoted for message in messages if message.quoted),
+            attachments=tuple(file for message in messages for file in message.attachments),
+            asked=asked,
+            end_user=self._masked(lease),
         )
         return Asked(person=person, locale=locale, step=step, call=call)
+
+    async def _asked(self, step: Step, memory: MemoryId, person: Person, at: int) -> Await | None:
+        """The question of a command that a plain message answers."""
+        if self._forms is None or not isinstance(step, Ask | Courtesy):
+            return None
+        form = await self._forms.open_for(memory, person.id, at=at)
+        return form if form is not None and form.word in self._commands.table else None
 
     def _ours(self, lease: Lease) -> Asked:
         """A message of ours on its way to another place."""
@@ -149,7 +174,8 @@ class Engine:
                 yield Notice(key=key, values={"desk": self._desk.name})
                 yield Done(route="command", remember=False)
             case Run(word=word):
-                async for event in self._commands.run(word, asked.call):
+                call = replace(asked.call, deadline=deadline)
+                async for event in self._commands.run(word, call):
                     yield event
             case Ask(question=text):
                 question = Question(
@@ -158,13 +184,15 @@ class Engine:
                     person=asked.person,
                     place=lease.place,
                     memory=asked.call.memory,
-                    end_user=self._masked(lease),
+                    end_user=asked.call.end_user,
                     deadline=deadline,
                 )
                 async for event in self._answerer.answer(question):
                     if isinstance(event, Done) and event.route in RATED:
                         yield Buttons(rows=below(lease.id, staffed=self._staff is not None))
                     yield event
+                if self._summariser is not None:
+                    self._summariser.offer(question.memory)
 
     def _masked(self, lease: Lease) -> str:
         """A stable name for the provider's abuse control, from which no platform id can be told."""

@@ -16,7 +16,7 @@ LANGUAGES = {"en": "English", "zh": "简体中文 (Simplified Chinese)"}
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-_TAGS = re.compile(r"<(?=/?\s*(?:kb|question|system)\b)", re.IGNORECASE)
+_TAGS = re.compile(r"<(?=/?\s*(?:kb|question|system|summary|turns)\b)", re.IGNORECASE)
 
 PASSAGE_MAX = 2_400
 """Characters of one passage in a prompt; a chunk has half, an FAQ answer may have more."""
@@ -35,6 +35,7 @@ def grounded(
     *,
     locale: str,
     may_add: bool,
+    summary: str = "",
 ) -> tuple[ChatTurn, ...]:
     """A prompt that answers from passages: rules, history, then the passages and the question.
 
@@ -42,26 +43,53 @@ def grounded(
     stays warm; passages change each time and come last.
     """
     rules = _text("assist" if may_add else "strict", locale)
-    body = "\n".join(_passage(number, passage) for number, passage in enumerate(passages, 1))
+    body = "\n".join(passage_data(number, passage) for number, passage in enumerate(passages, 1))
     last = _text("ask", locale).format(kb=body, question=data(question), language=LANGUAGES[locale])
-    return _turns(desk, rules, history, last, locale)
+    return _turns(desk, rules, history, last, locale=locale, notes=summary)
 
 
 def chat(
-    desk: DeskConfig, history: Sequence[Turn], question: str, *, locale: str, open_chat: bool
+    desk: DeskConfig,
+    history: Sequence[Turn],
+    question: str,
+    *,
+    locale: str,
+    open_chat: bool,
+    summary: str = "",
 ) -> tuple[ChatTurn, ...]:
     """A prompt without passages: plain chat, or the careful talk of a desk that found nothing."""
     rules = _text("open" if open_chat else "aside", locale)
-    return _turns(desk, rules, history, data(question), locale)
+    return _turns(desk, rules, history, data(question), locale=locale, notes=summary)
+
+
+def summary(before: str, turns: Sequence[Turn], *, most: int) -> tuple[ChatTurn, ...]:
+    """A prompt that turns what was said, and the notes from before, into new notes."""
+    said = "\n".join(
+        f"{'customer' if turn.role == 'user' else 'desk'}: {_said(turn)[:most]}" for turn in turns
+    )
+    notes = f"<summary>\n{data(before)}\n</summary>\n" if before else ""
+    return (
+        ChatTurn(role="system", content=_text("summary", "en").strip()),
+        ChatTurn(role="user", content=f"{notes}<turns>\n{said}\n</turns>"),
+    )
 
 
 def _turns(
-    desk: DeskConfig, rules: str, history: Sequence[Turn], last: str, locale: str
+    desk: DeskConfig,
+    rules: str,
+    history: Sequence[Turn],
+    last: str,
+    *,
+    locale: str,
+    notes: str,
 ) -> tuple[ChatTurn, ...]:
-    """System, past, present."""
+    """System, past, present. A summary stands behind the rules, which stay the common prefix."""
     system = rules.format(
         desk=data(desk.name), persona=data(desk.persona), language=LANGUAGES[locale]
     )
+    if notes:
+        system = f"{system.strip()}\n\n{_text('earlier', locale).strip()}\n"
+        system += f"<summary>\n{data(notes)}\n</summary>"
     past = [ChatTurn(role=turn.role, content=_said(turn)) for turn in history]
     return (
         ChatTurn(role="system", content=system.strip()),
@@ -75,7 +103,7 @@ def _said(turn: Turn) -> str:
     return data(f"{turn.name}: {turn.text}" if turn.name else turn.text)
 
 
-def _passage(number: int, passage: Passage) -> str:
+def passage_data(number: int, passage: Passage) -> str:
     """One passage as tagged data."""
     title = data(passage.title).replace('"', "'")
     return f'<kb id="{number}" title="{title}">\n{data(passage.body)[:PASSAGE_MAX]}\n</kb>'
