@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from bot.clock import Clock
 from bot.types import (
@@ -386,6 +386,97 @@ class Knowledge(Protocol):
 
     async def search(self, question: str, *, locale: str, limit: int = 8) -> Findings:
         """The best passages, best first, with the calibrated numbers. Never raises for any text."""
+        ...
+
+
+@value
+class Spent:
+    """What was given lately: answers in the last minute and since the day began, tokens, cost."""
+
+    person_minute: int = 0
+    chat_minute: int = 0
+    person_day: int = 0
+    person_tokens: int = 0
+    desk_tokens: int = 0
+    desk_cost: float = 0.0
+
+
+class Spending(Protocol):
+    """What is counted against limits. Commands, relays and refusals are free."""
+
+    async def spent(self, person: PersonId, place: Place, *, minute: int, day: int) -> Spent:
+        """Since `minute` and since `day` (ms); the chat is that of `place`, all threads of it."""
+        ...
+
+
+class Directory(Protocol):
+    """People as those who run the desk name them."""
+
+    async def by_identity(self, platform: str, account: str, user: str) -> Person | None:
+        """Whom a platform knows by this id."""
+        ...
+
+    async def by_number(self, person: PersonId) -> Person | None:
+        """By the number that our lists show."""
+        ...
+
+    async def by_name(self, name: str) -> list[Person]:
+        """Who calls themselves so, whatever the case of letters; at most two."""
+        ...
+
+
+@value
+class AuditEntry:
+    """One act of somebody who runs the desk. `at` in ms since the epoch."""
+
+    at: int
+    actor: str
+    action: str
+    detail: str
+
+
+class Audits(Protocol):
+    """What those who run the desk did. Written by settlements only, beside CLI and pages."""
+
+    async def last(self, limit: int) -> list[AuditEntry]:
+        """The newest first."""
+        ...
+
+
+@value
+class Progress:
+    """How far a broadcast came. `whole`: everybody it goes to has a row. `unknowns` by name."""
+
+    id: int
+    whole: bool
+    waiting: int
+    delivered: int
+    failed: int
+    unknown: int
+    unknowns: tuple[tuple[PersonId, str], ...] = ()
+
+
+class Broadcasts(Protocol):
+    """Texts to everybody. Drafted and started by settlements only."""
+
+    async def draft(self, code: str, person: PersonId, *, at: int) -> str | None:
+        """The text that this person may send with this code now (ms)."""
+        ...
+
+    async def recipients(self) -> int:
+        """How many people can be written to."""
+        ...
+
+    async def progress(self, broadcast: int = 0) -> Progress | None:
+        """Of this one, or of the newest; None: there is no such broadcast."""
+        ...
+
+
+class Exports(Protocol):
+    """All that is kept of a person."""
+
+    async def of(self, person: PersonId) -> dict[str, Any]:
+        """As plain JSON."""
         ...
 
 

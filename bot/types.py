@@ -76,12 +76,18 @@ class Role(enum.StrEnum):
 
 @value
 class Person:
-    """Somebody known to the desk, over all their identities. `locale` is None until known."""
+    """Somebody known to the desk, over all their identities. `locale` is None until known.
+
+    `allowed`: let in by name where not everybody is. `quota`: answers a day for this person
+    instead of the desk's own number; 0 is without end.
+    """
 
     id: PersonId
     name: str = ""
     locale: str | None = None
     role: Role = Role.CUSTOMER
+    allowed: bool = False
+    quota: int | None = None
 
 
 # --- coming in -------------------------------------------------------------------------------
@@ -106,7 +112,8 @@ class IncomingMessage:
 
     `key` is the semantic dedupe key (chat and message id); `delivery` the transport's (update or
     event id). `position` orders messages within their conversation as the platform does; it is
-    compared, never shown. `said_at` is in ms since the epoch. `quoted` is the text replied to.
+    compared, never shown. `said_at` is in ms since the epoch. `quoted` is the text replied to and
+    `quoted_user` who wrote that.
     `alone`: a command or a press, never answered together with its neighbours.
     `forward` is what a timer sends on when it is due.
     """
@@ -123,6 +130,7 @@ class IncomingMessage:
     directed: bool = True
     reply_to: str | None = None
     quoted: str | None = None
+    quoted_user: str | None = None
     attachments: tuple[Attachment, ...] = ()
     forward: Forward | None = None
 
@@ -317,9 +325,13 @@ class Notice:
 
 @value
 class Say:
-    """Text of ours that is no catalogue sentence (a table, an export), as a message of its own."""
+    """Text of ours that is no catalogue sentence (a table, an export), as a message of its own.
+
+    `once`: where it is not known whether it arrived it is not sent again.
+    """
 
     text: str
+    once: bool = False
 
 
 @value
@@ -461,7 +473,66 @@ class UseSkill:
     skill: str
 
 
-Change = OpenTicket | Forget | SetLocale | Gap | Feedback | Await | UseSkill
+@value
+class Audit:
+    """An act of somebody who runs the desk, or their attempt; `detail` holds no text of others."""
+
+    action: str
+    detail: str = ""
+
+
+@value
+class SetRole:
+    """A person may do more or less from now on; `allowed` lets them in where not all are."""
+
+    person: PersonId
+    role: Role
+    allowed: bool
+
+
+@value
+class SetQuota:
+    """Answers a day for this person; None: as everybody; 0: without end."""
+
+    person: PersonId
+    answers: int | None
+
+
+@value
+class Erase:
+    """What the settled person said and was told goes; the numbers stay."""
+
+
+@value
+class DraftBroadcast:
+    """A text shown to the one who may confirm it with `code`, until then sent to nobody."""
+
+    code: str
+    text: str
+
+
+@value
+class StartBroadcast:
+    """The draft with this code goes out to everybody who can be reached."""
+
+    code: str
+
+
+Change = (
+    OpenTicket
+    | Forget
+    | SetLocale
+    | Gap
+    | Feedback
+    | Await
+    | UseSkill
+    | Audit
+    | SetRole
+    | SetQuota
+    | Erase
+    | DraftBroadcast
+    | StartBroadcast
+)
 """What a reply does to the desk besides text; applied only with the settlement, once."""
 
 Outcome = Literal["answered", "declined", "undeliverable", "superseded"]
@@ -626,6 +697,10 @@ class ChatTurn:
     content: str
 
 
+Means = Literal["full", "thrifty", "knowledge"]
+"""What may be spent on an answer: the best model, the cheapest, or none at all (excerpts)."""
+
+
 @value
 class ChatRequest:
     """What a model is asked. `deadline` is monotonic seconds; `max_tokens` bounds the reply.
@@ -646,6 +721,7 @@ class ChatRequest:
     thinking: bool | None = None
     end_user: str = ""
     cacheable: bool = False
+    means: Means = "full"
 
 
 @value

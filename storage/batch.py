@@ -23,14 +23,17 @@ log = logging.getLogger(__name__)
 class Job(Generic[T]):
     """One caller's work, and how it ended. `writes` False: refused when it tries to.
 
+    `folds`: after the commit the write-ahead log is emptied; the result is whether that was done.
+
     `settled` becomes true after the commit and no sooner, so that nothing is told ok by omission.
     """
 
-    __slots__ = ("error", "result", "settled", "work", "writes")
+    __slots__ = ("error", "folds", "result", "settled", "work", "writes")
 
-    def __init__(self, work: Work[T], *, writes: bool) -> None:
+    def __init__(self, work: Work[T], *, writes: bool, folds: bool = False) -> None:
         self.work = work
         self.writes = writes
+        self.folds = folds
         self.result: T | None = None
         self.error: Exception | None = None
         self.settled = False
@@ -98,6 +101,19 @@ class BatchConnection(sqlite.Connection):
         else:
             for job in batch:
                 job.settled = True
+            self._fold([job for job in batch if job.folds])
+
+    def _fold(self, jobs: Sequence[Job[Any]]) -> None:
+        """Empty the log: a checkpoint can run in no transaction, and in no other thread."""
+        if not jobs:
+            return
+        try:
+            # A reader in the middle of a snapshot is waited for, up to the busy timeout.
+            (busy, _, _) = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite.Error:
+            busy = 1
+        for job in jobs:
+            job.result = not busy
 
     def _run_all(self, batch: Sequence[Job[Any]]) -> None:
         tx = SqliteTx(self, statements())

@@ -7,10 +7,13 @@ from typing import TypeVar
 import msgspec
 
 from bot.types import (
+    Audit,
     Await,
     ButtonRows,
     Change,
+    DraftBroadcast,
     DurableAnswer,
+    Erase,
     Feedback,
     Forget,
     Forward,
@@ -23,7 +26,10 @@ from bot.types import (
     PersonId,
     Place,
     SetLocale,
+    SetQuota,
+    SetRole,
     Settlement,
+    StartBroadcast,
     Turn,
     UseSkill,
 )
@@ -45,6 +51,12 @@ class _Change(msgspec.Struct, omit_defaults=True):
     feedback: Feedback | None = None
     asked: Await | None = None
     skill: UseSkill | None = None
+    audit: Audit | None = None
+    role: SetRole | None = None
+    quota: SetQuota | None = None
+    erase: Erase | None = None
+    draft: DraftBroadcast | None = None
+    start: StartBroadcast | None = None
 
 
 class _Written(msgspec.Struct, omit_defaults=True):
@@ -62,6 +74,22 @@ class _Written(msgspec.Struct, omit_defaults=True):
     ledger: LedgerRow | None = None
     covers: tuple[str, ...] = ()
 
+
+_TAGS: dict[type, str] = {
+    OpenTicket: "ticket",
+    Forget: "forget",
+    SetLocale: "locale",
+    Gap: "gap",
+    Feedback: "feedback",
+    Await: "asked",
+    UseSkill: "skill",
+    Audit: "audit",
+    SetRole: "role",
+    SetQuota: "quota",
+    Erase: "erase",
+    DraftBroadcast: "draft",
+    StartBroadcast: "start",
+}
 
 _message = msgspec.json.Decoder(IncomingMessage)
 _place = msgspec.json.Decoder(Place)
@@ -133,33 +161,12 @@ def _read(decoder: msgspec.json.Decoder[T], text: str) -> T:
 
 
 def _tag(change: Change) -> _Change:
-    match change:
-        case OpenTicket():
-            return _Change(ticket=change)
-        case Forget():
-            return _Change(forget=change)
-        case SetLocale():
-            return _Change(locale=change)
-        case Gap():
-            return _Change(gap=change)
-        case Feedback():
-            return _Change(feedback=change)
-        case Await():
-            return _Change(asked=change)
-        case UseSkill():
-            return _Change(skill=change)
+    return msgspec.structs.replace(_Change(), **{_TAGS[type(change)]: change})
 
 
 def _untag(tagged: _Change) -> Change:
-    change = (
-        tagged.ticket
-        or tagged.forget
-        or tagged.locale
-        or tagged.gap
-        or tagged.feedback
-        or tagged.asked
-        or tagged.skill
-    )
+    fields = (getattr(tagged, name) for name in tagged.__struct_fields__)
+    change: Change | None = next((one for one in fields if one is not None), None)
     if change is None:
         raise Undecodable("a change without a kind this program knows")
     return change

@@ -13,17 +13,21 @@ from bot.types import (
     Anchor,
     AnswerId,
     DurableAnswer,
+    Erase,
     IncomingMessage,
     Lease,
     Settlement,
     Signal,
     SignalKind,
+    StartBroadcast,
 )
 from storage.arrivals import Stored, add_arrival, add_message, arrival, message_row
 from storage.bells import WORK, Bells, within
+from storage.broadcasts import spread
 from storage.codec import write_answer, write_place
 from storage.database import Database, Row, Tx
 from storage.dead import requeue
+from storage.erasure import fold_if_owed
 from storage.lines import Grant, lease_due
 from storage.rows import number, number_or_none, string_or_none, word
 from storage.settling import DEAD, DONE, fence, finish
@@ -137,6 +141,8 @@ class SqlInbox:
             return len(await tx.run("free_leases", owner=owner, now=now))
 
         freed = await self._database.write(work)
+        if await spread(self._database, now=now):
+            self._bells.ring(WORK)
         if freed:
             self._bells.ring(WORK)
         return freed
@@ -200,7 +206,16 @@ class SqlInbox:
             await finish(tx, lease, settlement, state=state, error=error, now=now)
 
         await self._database.write(work)
+        await self._follow(settlement, now=now)
         self._bells.ring(WORK)  # the rest of the line, and what was forwarded, may be due
+
+    async def _follow(self, settlement: Settlement, *, now: int) -> None:
+        """What a settlement begins and one transaction cannot hold; begun again after a crash."""
+        changes = settlement.changes
+        if any(isinstance(change, StartBroadcast) for change in changes):
+            await spread(self._database, now=now)
+        if any(isinstance(change, Erase) for change in changes):
+            await fold_if_owed(self._database, now=now)
 
     async def _signals(self, lease: Lease) -> tuple[Signal, ...]:
         async def look(tx: Tx) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.clock import Clock
 from bot.types import Person, PersonId, Place, Role, Sender
+from storage.access import person_of
+from storage.codec import write_place
 from storage.database import Database, Tx
-from storage.rows import number, string, string_or_none
+from storage.rows import number, string_or_none
 
 
 class SqlPeople:
@@ -17,25 +21,28 @@ class SqlPeople:
 
     async def person(self, place: Place, sender: Sender) -> Person:
         known = {"platform": place.platform, "account": place.account, "user_id": sender.user}
+        home = write_place(replace(place, thread=None)) if place.private else None
         now = self._clock.now()
 
         async def look(tx: Tx) -> Person | None:
-            return await _find(tx, known)
+            found = await _find(tx, known)
+            return found[0] if found and not _moved(found, sender, home) else None
 
         async def work(tx: Tx) -> Person:
-            person = await _find(tx, known)
-            if person is None:
+            if (found := await _find(tx, known)) is None:
                 row = (await tx.run("add_person", name=sender.name, now=now))[0]
                 await tx.run("add_identity", person=number(row, "id"), **known)
-                return Person(id=PersonId(number(row, "id")), name=sender.name)
+                found = Person(id=PersonId(number(row, "id")), name=sender.name), None
+            person = found[0]
             if _renamed(person, sender):
                 await tx.run("rename_person", id=person.id, name=sender.name)
-            return await _find(tx, known) or person
+                person = replace(person, name=sender.name)
+            if home not in (None, found[1]):
+                await tx.run("set_home", id=person.id, home=home)
+            return person
 
         person = await self._database.read(look)
-        if person is None or _renamed(person, sender):
-            person = await self._database.write(work)
-        return person
+        return await self._database.write(work) if person is None else person
 
     async def set_role(self, person: PersonId, role: Role) -> None:
         async def work(tx: Tx) -> None:
@@ -44,17 +51,18 @@ class SqlPeople:
         await self._database.write(work)
 
 
-async def _find(tx: Tx, known: dict[str, str]) -> Person | None:
+_Found = tuple[Person, str | None]
+"""Somebody, and where they can be written to alone."""
+
+
+async def _find(tx: Tx, known: dict[str, str]) -> _Found | None:
     rows = await tx.run("find_person", **known)
-    if not rows:
-        return None
-    row = rows[0]
-    return Person(
-        id=PersonId(number(row, "id")),
-        name=string(row, "name"),
-        locale=string_or_none(row, "locale"),
-        role=Role(string(row, "role")),
-    )
+    return (person_of(rows[0]), string_or_none(rows[0], "home")) if rows else None
+
+
+def _moved(found: _Found, sender: Sender, home: str | None) -> bool:
+    """There is something new to keep of them."""
+    return _renamed(found[0], sender) or home not in (None, found[1])
 
 
 def _renamed(person: Person, sender: Sender) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.types import value
 from storage.database import Cell, Database, Tx
+from storage.erasure import fold_if_owed
 
 SLICE = 500
 """Rows in one transaction."""
@@ -23,6 +24,7 @@ class Retention:
 
 async def prune(database: Database, retention: Retention, *, now: int) -> dict[str, int]:
     """Delete what is past its time; how many rows of each kind went."""
+    await fold_if_owed(database, now=now)
     return {
         "done": await _slices(database, "prune_inbox", now, retention.done, state=2),
         "dead": await _slices(database, "prune_inbox", now, retention.dead, state=3),

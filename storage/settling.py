@@ -6,8 +6,11 @@ from typing import assert_never
 
 from bot.errors import LeaseLost
 from bot.types import (
+    Audit,
     Await,
     Change,
+    DraftBroadcast,
+    Erase,
     Feedback,
     Forget,
     Forward,
@@ -18,12 +21,18 @@ from bot.types import (
     OpenTicket,
     Sender,
     SetLocale,
+    SetQuota,
+    SetRole,
     Settlement,
+    StartBroadcast,
     UseSkill,
 )
+from storage.access import apply_access, chat_key
 from storage.arrivals import add_message, dedupe_key, message_row
+from storage.broadcasts import apply_broadcast
 from storage.codec import write_place
 from storage.database import Tx
+from storage.erasure import erase
 from storage.lines import put_to_sleep
 from storage.rows import number
 from storage.skills import add_use, close_forms, open_form
@@ -135,6 +144,12 @@ async def _apply(tx: Tx, change: Change, lease: Lease, settlement: Settlement, *
             await open_form(tx, change, settlement)
         case UseSkill():
             await add_use(tx, change, lease, settlement, now=now)
+        case Audit() | SetRole() | SetQuota():
+            await apply_access(tx, change, lease, settlement, now=now)
+        case DraftBroadcast() | StartBroadcast():
+            await apply_broadcast(tx, change, settlement, now=now)
+        case Erase():
+            await erase(tx, settlement, now=now)
         case _:
             assert_never(change)
 
@@ -160,6 +175,7 @@ async def _add_ledger(tx: Tx, row: LedgerRow, lease: Lease, settlement: Settleme
         answer=lease.id,
         platform=lease.place.platform,
         account=lease.place.account,
+        chat=chat_key(lease.place),
         person=settlement.person,
         route=row.route,
         outcome=row.outcome,

@@ -20,7 +20,7 @@ import aiosqlite
 from bot.clock import Clock
 from bot.errors import StorageBusy, StorageCorrupt, StorageError
 from storage.batch import BatchConnection, Job
-from storage.database import Work
+from storage.database import Tx, Work
 from storage.driver import MEMORY, SAFE_VERSION, prepare, sqlite, target, translate
 from storage.lock import LockFile
 from storage.migrate import Migration, known, migrate, refuse_old
@@ -90,6 +90,14 @@ class SqliteDatabase:
             raise StorageError(f"{self.path} is closed")
         return await self._readers.run(Job(work, writes=False))
 
+    async def fold(self) -> bool:
+        """Empty the write-ahead log into the file; False when a reader was in the way."""
+        if self.path == MEMORY:
+            return True
+        if self._writers is None:
+            raise StorageError(f"{self.path} is open for reading only, or closed")
+        return await self._writers.run(Job(_nothing, writes=True, folds=True))
+
     async def close(self) -> None:
         crews, self._writers, self._readers = (self._writers, self._readers), None, None
         for crew in crews:
@@ -127,6 +135,11 @@ class SqliteDatabase:
         links, self._links = self._links, []
         for link in reversed(links):
             await link.close()
+
+
+async def _nothing(_tx: Tx) -> bool:
+    """The outcome is replaced by how the folding went."""
+    return False
 
 
 class _Crew:

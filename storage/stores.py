@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from bot.clock import Clock
 from bot.types import value
+from storage.access import SqlAudits, SqlDirectory, SqlSpending
+from storage.broadcasts import SqlBroadcasts
 from storage.database import Database
+from storage.erasure import SqlExports
 from storage.history import SqlHistory
 from storage.inbox import SqlInbox
 from storage.ledger import SqlLedger
@@ -32,6 +35,11 @@ class Stores:
     forms: SqlForms
     uses: SqlUses
     summaries: SqlSummaries
+    spending: SqlSpending
+    directory: SqlDirectory
+    audits: SqlAudits
+    broadcasts: SqlBroadcasts
+    exports: SqlExports
 
     async def close(self) -> None:
         """Finish what is under way and let go of the file."""
@@ -52,6 +60,11 @@ def stores(database: Database, clock: Clock) -> Stores:
         forms=SqlForms(database),
         uses=SqlUses(database),
         summaries=SqlSummaries(database),
+        spending=SqlSpending(database),
+        directory=SqlDirectory(database),
+        audits=SqlAudits(database),
+        broadcasts=SqlBroadcasts(database),
+        exports=SqlExports(database),
     )
 
 

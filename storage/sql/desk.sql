@@ -1,7 +1,7 @@
 -- People, history, tickets and the ledger: what settlements make true.
 
 -- find_person: who stands behind an identity
-SELECT p.id, p.name, p.locale, p.role FROM identity i JOIN person p ON p.id = i.person
+SELECT p.id, p.name, p.locale, p.role, p.allowed, p.quota, p.home FROM identity i JOIN person p ON p.id = i.person
  WHERE i.platform = :platform AND i.account = :account AND i.user_id = :user_id;
 
 -- add_person: somebody new
@@ -57,11 +57,11 @@ SELECT :answer, :person, :good, :now
 ON CONFLICT (answer, person) DO UPDATE SET good = excluded.good, at = excluded.at;
 
 -- add_ledger: one answer in numbers
-INSERT INTO ledger (at, answer, platform, account, person, route, outcome, total_ms, first_text_ms,
+INSERT INTO ledger (at, answer, platform, account, chat, person, route, outcome, total_ms, first_text_ms,
                     model, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens,
                     tokens_estimated, cost, currency, edits, throttled, attempts, finish, error,
                     confidence)
-VALUES (:at, :answer, :platform, :account, :person, :route, :outcome, :total_ms, :first_text_ms,
+VALUES (:at, :answer, :platform, :account, :chat, :person, :route, :outcome, :total_ms, :first_text_ms,
         :model, :prompt_tokens, :completion_tokens, :cached_tokens, :reasoning_tokens,
         :tokens_estimated, :cost, :currency, :edits, :throttled, :attempts, :finish, :error,
         :confidence);
