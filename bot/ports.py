@@ -42,17 +42,29 @@ from bot.types import (
 
 
 @value
+class Move:
+    """A place goes on under another name, with all that was said there."""
+
+    old: Place
+    new: Place
+
+
+@value
 class Intake:
     """What an adapter made of one platform event, with the raw payload it came from.
 
-    Exactly one of three: a message and/or a signal; nothing (the event does not concern us);
+    Exactly one of four: a message and/or a signal; a move; nothing (the event does not concern us);
     or `error`: it could not be understood, and the raw payload is kept as a dead row.
+    `settle_ms`: the message is a piece of more, which will come within this time; all of it, and
+    what is said right after it, becomes work together.
     """
 
     raw: str
     delivery: str
     message: IncomingMessage | None = None
     signal: Signal | None = None
+    moved: Move | None = None
+    settle_ms: int = 0
     error: str = ""
 
 
@@ -531,6 +543,7 @@ __all__ = [
     "Knowledge",
     "Ledger",
     "Model",
+    "Move",
     "NullObserver",
     "Observer",
     "Passage",

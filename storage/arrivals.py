@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from bot.ports import Intake
+from bot.ports import Intake, Move
 from bot.types import ConversationId, IncomingMessage, Place, Signal, value
 from storage.codec import read_message, write_message, write_place
 from storage.database import Cell, Row, Tx
 from storage.rows import number, number_or_none, string
+
+SETTLE_MOST = 5_000
+"""Ms that pieces of one message may be awaited; what is due later is no piece, but a timer."""
 
 
 @value
 class Arrival:
     """An intake made ready to be stored; `dead` and `message` are never both set."""
 
+    moved: Move | None = None
     message: dict[str, Cell] | None = None
     place: Place | None = None
     signal: Signal | None = None
@@ -40,10 +44,12 @@ def arrival(intake: Intake, *, now: int) -> Arrival:
     message = None
     try:
         if intake.message is not None:
-            message = message_row(intake.message, intake.delivery, raw=raw, now=now, due_at=now)
+            due_at = now + intake.settle_ms
+            message = message_row(intake.message, intake.delivery, raw=raw, now=now, due_at=due_at)
     except UnicodeEncodeError as error:
         return Arrival(dead=_dead(raw, intake.delivery, f"unusable text: {error.reason}", now))
     return Arrival(
+        moved=intake.moved,
         message=message,
         place=intake.message.place if intake.message else None,
         signal=_signed(intake),
@@ -88,6 +94,8 @@ async def add_arrival(tx: Tx, arrived: Arrival, *, now: int) -> Stored:
     """Store one arrival; a known key changes nothing."""
     if arrived.dead is not None:
         return Stored(new=bool(await tx.run("add_dead", **arrived.dead)))
+    if arrived.moved is not None:
+        return Stored(new=await _move(tx, arrived.moved), work=True)
     stored = Stored()
     if arrived.message is not None and arrived.place is not None:
         due_at = await add_message(tx, arrived.message, arrived.place)
@@ -103,10 +111,17 @@ async def add_arrival(tx: Tx, arrived: Arrival, *, now: int) -> Stored:
 async def add_message(tx: Tx, columns: dict[str, Cell], place: Place) -> int | None:
     """Put a message into its line; the time its conversation wakes, or None: known already."""
     conversation = await _conversation(tx, place)
-    if not await tx.run("add_message", conversation=conversation.id, **columns):
-        return None
-    due_at = columns["due_at"]
+    now, due_at = columns["now"], columns["due_at"]
+    assert isinstance(now, int)
     assert isinstance(due_at, int)
+    if columns["origin"] == "user":
+        due_at = max(due_at, conversation.settling(now))
+    if not await tx.run(
+        "add_message", conversation=conversation.id, **{**columns, "due_at": due_at}
+    ):
+        return None
+    if now < due_at <= now + SETTLE_MOST:
+        await tx.run("settle_together", conversation=conversation.id, now=now, due_at=due_at)
     wake_at = max(due_at, conversation.rest_until)
     if conversation.free and (conversation.wake_at is None or conversation.wake_at > wake_at):
         await tx.run("schedule", id=conversation.id, wake_at=wake_at)
@@ -119,6 +134,11 @@ class _Conversation:
     wake_at: int | None = None
     rest_until: int = 0
     free: bool = True
+    newest_due_at: int = 0
+
+    def settling(self, now: int) -> int:
+        """Until when pieces of one message are awaited; 0 when none are."""
+        return self.newest_due_at if now < self.newest_due_at <= now + SETTLE_MOST else 0
 
 
 async def _conversation(tx: Tx, place: Place) -> _Conversation:
@@ -132,7 +152,24 @@ async def _conversation(tx: Tx, place: Place) -> _Conversation:
         wake_at=number_or_none(row, "wake_at"),
         rest_until=number(row, "rest_until"),
         free=row["owner"] is None,
+        newest_due_at=number_or_none(row, "newest_due_at") or 0,
     )
+
+
+async def _move(tx: Tx, move: Move) -> bool:
+    """Rename a conversation with its memory, tickets and open messages; once, and only into a name
+    that is free: what has begun under the new name stays there.
+    """
+    names = {"old": move.old.conversation, "new": move.new.conversation}
+    moved = await tx.run("move_conversation", place=write_place(move.new), **names)
+    if not moved:
+        return False
+    await tx.run("move_memory", **names)
+    await tx.run("move_tickets", place=write_place(move.new), **names)
+    for row in await tx.run("open_line", conversation=number(moved[0], "id")):
+        message = replace(read_message(string(row, "body")), place=move.new)
+        await tx.run("reword", id=row["id"], body=write_message(message))
+    return True
 
 
 async def _add_signal(tx: Tx, signal: Signal, delivery: str | None, *, now: int) -> Stored:

@@ -2,7 +2,30 @@
 -- its condition word for word: keep `state = 0`, `wake_at IS NOT NULL`, `taken_at IS NULL`.
 
 -- find_conversation: its schedule, before its line changes
-SELECT id, wake_at, rest_until, owner FROM conversation WHERE key = :key;
+SELECT c.id, c.wake_at, c.rest_until, c.owner,
+       (SELECT i.due_at FROM inbox i
+         WHERE i.conversation = c.id AND i.state = 0 AND i.origin = 'user'
+         ORDER BY i.position DESC, i.id DESC LIMIT 1) AS newest_due_at
+  FROM conversation c WHERE c.key = :key;
+
+-- settle_together: a further piece came, so those before it are waited for as long
+UPDATE inbox SET due_at = :due_at
+ WHERE conversation = :conversation AND state = 0 AND origin = 'user'
+   AND due_at > :now AND due_at < :due_at;
+
+-- move_conversation: it goes on under another name, if nobody has that
+UPDATE conversation SET key = :new, place = :place
+ WHERE key = :old AND NOT EXISTS (SELECT 1 FROM conversation WHERE key = :new) RETURNING id;
+
+-- move_memory: what was said goes with it
+UPDATE memory SET key = :new
+ WHERE key = :old AND NOT EXISTS (SELECT 1 FROM memory WHERE key = :new);
+
+-- move_tickets: and who waits for a person
+UPDATE ticket SET conversation = :new, place = :place WHERE conversation = :old;
+
+-- open_line: everything without an outcome
+SELECT id, body FROM inbox WHERE conversation = :conversation AND state = 0;
 
 -- add_conversation: first message from a place
 INSERT INTO conversation (key, place) VALUES (:key, :place) RETURNING id;
