@@ -2,23 +2,27 @@
 
 from bot.config.load import Loaded, load
 from bot.config.values import (
+    AccessConfig,
     Config,
     DeskConfig,
     HttpConfig,
     KnowledgeConfig,
     ModelConfig,
+    PrivacyConfig,
     Secret,
     SlackConfig,
     TelegramConfig,
 )
 
 __all__ = [
+    "AccessConfig",
     "Config",
     "DeskConfig",
     "HttpConfig",
     "KnowledgeConfig",
     "Loaded",
     "ModelConfig",
+    "PrivacyConfig",
     "Secret",
     "SlackConfig",
     "TelegramConfig",

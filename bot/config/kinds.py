@@ -155,12 +155,31 @@ def database(raw: object) -> str:
     return word
 
 
-def admins(raw: object) -> frozenset[str]:
+def some_of(*words: str) -> Kind:
+    """Any of a few words, comma-separated or a list."""
+
+    def kind(raw: object) -> frozenset[str]:
+        items = raw.split(",") if isinstance(raw, str) else raw
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise ValueError("expected a list of " + ", ".join(words))
+        found = {item.strip().lower() for item in items if item.strip()}
+        if not found <= set(words):
+            raise ValueError("expected a list of " + ", ".join(words))
+        return frozenset(found)
+
+    return kind
+
+
+def people(raw: object) -> frozenset[str]:
     """People by platform, as `telegram:123` and `slack:T1/U1`, comma-separated or a list."""
     items = raw.split(",") if isinstance(raw, str) else raw
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise ValueError("expected a list, as telegram:123,slack:T1/U1")
     return frozenset(_admin(item.strip()) for item in items if item.strip())
+
+
+admins = people
+"""Those who run the desk are named like anybody."""
 
 
 def _admin(item: str) -> str:

@@ -125,6 +125,41 @@ class HttpConfig:
 
 
 @value
+class AccessConfig:
+    """Who is let in and how much they may ask; a limit of 0 is none.
+
+    `entry` is open, or listed: only `allow` and whom an admin lets in. `block` keeps out by name.
+    Days are those of the desk's time zone, costs in its currency. `spent`: once a budget is used
+    up, knowledge (excerpts only) or stop.
+    """
+
+    entry: str = "open"
+    allow: frozenset[str] = frozenset()
+    block: frozenset[str] = frozenset()
+    person_per_minute: int = 60
+    chat_per_minute: int = 300
+    person_per_day: int = 0
+    person_tokens_per_day: int = 0
+    tokens_per_day: int = 0
+    cost_per_day: float = 0.0
+    spent: str = "knowledge"
+
+
+@value
+class PrivacyConfig:
+    """What the model is not shown, and for how many days things are kept.
+
+    `mask` names kinds of masking: email, phone, card, id. `done_days` are those of answered
+    messages as they came in; platforms deliver again within a day.
+    """
+
+    mask: frozenset[str] = frozenset()
+    history_days: int = 90
+    done_days: int = 7
+    dead_days: int = 30
+
+
+@value
 class Config:
     """Everything that can be set. `admins` are `platform:id` or `platform:team/id`.
 
@@ -139,6 +174,8 @@ class Config:
     models: tuple[ModelConfig, ...] = field(default_factory=tuple)
     knowledge: KnowledgeConfig = KnowledgeConfig()
     http: HttpConfig = HttpConfig()
+    access: AccessConfig = AccessConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
     skills: str = "skills"
     database: str = "frontdesk.db"
     admins: frozenset[str] = frozenset()

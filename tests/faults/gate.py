@@ -84,6 +84,7 @@ class Stage:
             "MODEL_BASE_URL": self.glm.url,
             "MODEL_API_KEY": KEY,
             "FRONTDESK_ANSWERS": "open",
+            "FRONTDESK_RATE": "0",
             "FRONTDESK_DB": str(self.database),
             "FRONTDESK_HTTP": "off",
             "FRONTDESK_ADMIN_HTTP": "off",

@@ -39,6 +39,7 @@ class Desk:
             "MODEL_BASE_URL": glm.url,
             "MODEL_API_KEY": KEY,
             "FRONTDESK_ANSWERS": "open",
+            "FRONTDESK_RATE": "0",
             "FRONTDESK_DB": str(self.database),
             "FRONTDESK_HTTP": "127.0.0.1:0",
             "FRONTDESK_ADMIN_HTTP": "127.0.0.1:0",
