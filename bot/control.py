@@ -139,6 +139,18 @@ async def call(path: Path, word: str, /, **arguments: Any) -> Any:
     return _result(msgspec.json.decode(line, type=_Reply))
 
 
+async def running_at(path: Path) -> bool:
+    """Whether a desk listens there."""
+    if len(os.fsencode(path)) > _PATH_MAX:
+        return False
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
 def _result(reply: _Reply) -> Any:
     if not reply.error:
         return reply.result

@@ -66,6 +66,7 @@ class DatabaseFacts:
     """The file and the library. `mode` is its permission bits; None: there is no file yet.
 
     `running`: a desk holds the lock. `damage` is what a quick check said, "" when all is well.
+    `behind` names the first migration that the file still needs, "" for none.
     """
 
     path: str
@@ -74,6 +75,7 @@ class DatabaseFacts:
     sqlite: tuple[int, int, int]
     running: bool = False
     damage: str = ""
+    behind: str = ""
 
 
 @value
@@ -236,6 +238,8 @@ def of_database(facts: DatabaseFacts) -> list[Finding]:
         found.append(_warn("database", "database_open", path=facts.path, mode=mode))
     if facts.damage:
         found.append(_fail("database", "database_damaged", damage=facts.damage))
+    if facts.behind:
+        found.append(_warn("database", "database_behind", migration=facts.behind))
     version = ".".join(map(str, facts.sqlite))
     if facts.sqlite < SQLITE_WANTED:
         wanted = ".".join(map(str, SQLITE_WANTED))

@@ -52,6 +52,7 @@ def restore(path: str, source: str, *, aside: str) -> bool:
         for end in ("", *_BESIDE):
             with suppress(FileNotFoundError):
                 Path(path + end).rename(aside + end)
+        _tidy(aside)
         _put_in_place(part, path)
         clean = True
     finally:
@@ -105,6 +106,15 @@ def _refuse_strangers(connection: sqlite.Connection, path: str) -> None:
     made = known()
     if len(pending(connection, path, made)) == len(made):
         raise StorageError(f"{path} is not a database of a desk")
+
+
+def _tidy(path: str) -> None:
+    """An empty log says nothing, and its index is made anew when it is wanted."""
+    log = Path(f"{path}-wal")
+    if log.exists() and not log.stat().st_size:
+        log.unlink()
+    if not log.exists():
+        Path(f"{path}-shm").unlink(missing_ok=True)
 
 
 def _remove(part: str) -> None:

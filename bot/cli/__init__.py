@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from bot import __version__
-from bot.cli.start import load, locale_of, log_to_stderr
+from bot.cli import operator, skills
+from bot.cli.start import load, locale_of, log_to_stderr, printable
 from bot.errors import AlreadyRunning, BotError, ConfigError, UserError
 from bot.i18n import LOCALES, say
 
@@ -42,7 +43,7 @@ def cli(context: click.Context, *, verbose: bool) -> None:
     context.obj = "debug" if verbose else ""
 
 
-@cli.command()
+@cli.command(short_help="Serve the platforms that are set up, or chat here.")
 @click.pass_obj
 def run(level: str) -> int:
     """Serve the platforms whose tokens are set; without any, chat right here.
@@ -52,7 +53,7 @@ def run(level: str) -> int:
     return _serve(level, "run")
 
 
-@cli.command()
+@cli.command(short_help="Chat with the desk in this terminal.")
 @click.pass_obj
 def chat(level: str) -> int:
     """Chat with the desk in this terminal, whatever platforms are set up."""
@@ -74,7 +75,7 @@ def kb() -> None:
     """Look into the knowledge base, or add to it."""
 
 
-@kb.command("import")
+@kb.command("import", short_help="Take in a file or a folder.")
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.pass_obj
 def kb_import(level: str, path: Path) -> int:
@@ -114,7 +115,7 @@ async def _imported(loaded: Loaded, path: Path) -> dict[str, Any]:
     return found
 
 
-@kb.command("search")
+@kb.command("search", short_help="Which passages answer a question, and how surely.")
 @click.argument("question", nargs=-1, required=True)
 @click.option("--lang", type=click.Choice(LOCALES), help="The asker's language.")
 @click.option("-n", "--limit", type=click.IntRange(1, 50), default=5, show_default=True)
@@ -146,16 +147,11 @@ def _search_text(findings: Findings, locale: str) -> str:
     lines = [say(locale, "cli.confidence", **sure)]
     for number, one in enumerate(findings.passages, start=1):
         lines.append(f"\n{number}. {one.title or one.source}  ({one.score:.2f} · {one.source})")
-        lines.append("   " + " ".join(_printable(one.body).split())[:300])
+        lines.append("   " + " ".join(printable(one.body).split())[:300])
     return "\n".join(lines)
 
 
-def _printable(text: str) -> str:
-    """Without characters that would command a terminal."""
-    return "".join(one if one.isprintable() or one.isspace() else "\ufffd" for one in text)
-
-
-@cli.command()
+@cli.command(short_help="Requests, success, tokens, cost and times.")
 @click.argument("span", metavar="[today|7d|30d|FROM..TO]", default="today")
 @click.option("--lang", type=click.Choice(LOCALES), help="The language of the table.")
 @click.pass_obj
@@ -175,6 +171,10 @@ async def _statistics(loaded: Loaded, span: str, locale: str) -> str:
 
     async with open_desk(loaded, read_only=True) as desk:
         return await desk.reports.stats(span, locale)
+
+
+for _command in (*operator.COMMANDS, *skills.COMMANDS):
+    cli.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

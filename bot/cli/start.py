@@ -38,3 +38,8 @@ def locale_of(loaded: Loaded | None) -> str:
         return loaded.config.desk.locale
     terminal = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG")
     return "zh" if (terminal or "").startswith("zh") else LOCALES[0]
+
+
+def printable(text: str) -> str:
+    """Without characters that would command a terminal."""
+    return "".join(one if one.isprintable() or one.isspace() else "\ufffd" for one in text)

@@ -42,21 +42,29 @@ def build_model(config: Config, clock: Clock) -> Model:
     return Fallback([*map(one, chain), last], clock)
 
 
-async def probe(model: Model, clock: Clock) -> ProviderHealth:
-    """One real call for one token, and what is known of its provider then. Never raises ModelError.
+async def ask_once(model: Model, clock: Clock) -> None:
+    """One real call for one token. Raises ModelError.
 
     A model that spends the token on thinking is up all the same.
     """
     from dataclasses import replace
 
-    error = ""
+    request = replace(_PROBE, deadline=clock.monotonic() + PROBE_SECONDS)
     try:
-        request = replace(_PROBE, deadline=clock.monotonic() + PROBE_SECONDS)
         async with aclosing(model.stream(request)) as events:
             async for _ in events:
                 pass
     except ReplyEmpty:
         pass
+
+
+async def probe(model: Model, clock: Clock) -> ProviderHealth:
+    """One real call, and what is known of its provider then. Never raises ModelError."""
+    from dataclasses import replace
+
+    error = ""
+    try:
+        await ask_once(model, clock)
     except ModelError as failure:
         error = str(failure)
     health = model.health()[0]

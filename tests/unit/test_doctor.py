@@ -290,7 +290,9 @@ def everything() -> list[Finding]:
         http=HttpConfig(operator="0.0.0.0:1"),
         models=(ModelConfig(base_url="https://api.z.ai/api/coding/paas/v4"),),
     )
-    poor = replace(FILE, writable=False, mode=0o666, sqlite=(3, 40, 1), damage="x")
+    poor = replace(
+        FILE, writable=False, mode=0o666, sqlite=(3, 40, 1), damage="x", behind="0002 passages"
+    )
     other = replace(BOT, webhook="https://a.example/x", reads_all=True)
     found = [
         *of_config(Loaded(config=Config(), warnings=("w",))),

@@ -1,0 +1,107 @@
+"""What an operator does to a desk's file: copies, upgrades, and what was given up.
+
+Reading works beside a running desk; writing is done by it, or by us when none runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from bot.clock import SystemClock
+from bot.config import Config
+from bot.control import call, socket_path
+from bot.errors import DeskDown, UserError
+from storage import copies, open_stores
+from storage.dead import DeadLetter, dead_letter, dead_letters
+
+__all__ = ["DeadLetter", "backup", "letter", "letters", "migrate", "requeue", "restore", "when"]
+
+
+def when(milliseconds: int, config: Config, shape: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """A time as the desk's own clock on the wall shows it."""
+    zone = ZoneInfo(config.desk.timezone)
+    return datetime.fromtimestamp(milliseconds / 1000, zone).strftime(shape)
+
+
+def _stamped(config: Config, mark: str) -> Path:
+    """A name beside the database that says when."""
+    path = Path(config.database)
+    stamp = when(SystemClock().now(), config, "%Y%m%d-%H%M%S")
+    return path.with_name(f"{path.stem}{mark}{stamp}{path.suffix}")
+
+
+async def backup(config: Config, destination: Path | None) -> Path:
+    """A checked copy, beside the database when no place is named; where it is.
+
+    Raises UserError for a place that is taken, StorageError for a database that cannot be copied.
+    """
+    path = destination or _stamped(config, "-")
+    if await asyncio.to_thread(path.exists):
+        raise UserError("operator.exists", path=str(path))
+    await asyncio.to_thread(copies.backup, config.database, str(path))
+    return path
+
+
+async def restore(config: Config, source: Path) -> Path | None:
+    """Put a checked copy of `source` in place; where the file before it is now, if there was one.
+
+    Raises AlreadyRunning while a desk runs, StorageError for a source that is no desk's database.
+    """
+    if await asyncio.to_thread(_same, source, Path(config.database)):
+        raise UserError("operator.same_file", path=str(source))
+    aside = _stamped(config, "-before-restore-")
+    kept = await asyncio.to_thread(copies.restore, config.database, str(source), aside=str(aside))
+    return aside if kept else None
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.exists() and one.samefile(other)
+
+
+async def migrate(config: Config) -> list[str]:
+    """Bring the schema up to date; the migrations that were applied, by number and name."""
+    now = SystemClock().now()
+    applied = await asyncio.to_thread(copies.upgrade, config.database, now=now)
+    return [f"{one.number:04} {one.name}" for one in applied]
+
+
+async def letters(config: Config, limit: int) -> list[DeadLetter]:
+    """The newest dead letters."""
+    stores = await open_stores(config.database, SystemClock(), read_only=True)
+    try:
+        return await dead_letters(stores.database, limit)
+    finally:
+        await stores.close()
+
+
+async def letter(config: Config, number: int) -> DeadLetter:
+    """One dead letter. Raises UserError when there is none of this number."""
+    stores = await open_stores(config.database, SystemClock(), read_only=True)
+    try:
+        found = await dead_letter(stores.database, number)
+    finally:
+        await stores.close()
+    if found is None:
+        raise UserError("operator.no_letter", number=number)
+    return found
+
+
+async def requeue(config: Config, numbers: Sequence[int] | None) -> list[int]:
+    """Put dead letters back into their lines (None: all); those that were.
+
+    Done by the running desk, which then answers at once; else they are answered at the next start.
+    """
+    try:
+        asked = None if numbers is None else list(numbers)
+        back: list[int] = await call(socket_path(config.database), "dead_requeue", ids=asked)
+    except DeskDown:
+        stores = await open_stores(config.database, SystemClock())
+        try:
+            back = await stores.inbox.requeue(numbers)
+        finally:
+            await stores.close()
+    return back
