@@ -20,6 +20,7 @@ from bot.control import ControlServer, socket_path
 from bot.desk import Desk, build_engine, open_desk, price_of, take_in
 from bot.engine.commands import Commands
 from bot.engine.engine import Engine
+from bot.engine.route import interrupting
 from bot.errors import BotError, ConfigError, PlatformLocked, StorageError
 from bot.ports import Adapter, HasMenu, Intake, NullObserver, Observer
 from bot.reply.deliver import Deliverer
@@ -259,6 +260,8 @@ class Service:
 
         async def sink(intakes: Sequence[Intake]) -> None:
             begun = self._desk.clock.monotonic()
+            if self._desk.config.desk.busy == "interrupt":
+                intakes = [interrupting(one) for one in intakes]
             await self._desk.stores.inbox.put(intakes)
             self._observer.taken(len(intakes), self._desk.clock.monotonic() - begun)
 
@@ -272,9 +275,11 @@ class Service:
     async def _publish(self, adapter: Adapter) -> None:
         """The menu of commands; a desk without one works all the same."""
         if isinstance(adapter, HasMenu):
-            admins = [admin for admin in self._desk.admins if admin.startswith(adapter.platform)]
+            admins = [a for a in self._desk.admins if a.startswith(f"{adapter.platform}:")]
             try:
-                await adapter.set_menu(self.commands.menu(Role.ADMIN), admins)
+                await adapter.set_menu(self.commands.menu(Role.CUSTOMER))
+                if admins:
+                    await adapter.set_menu(self.commands.menu(Role.ADMIN), only=admins)
             except BotError as error:
                 log.warning("menu_not_published", platform=adapter.platform, error=str(error))
 

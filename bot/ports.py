@@ -158,9 +158,13 @@ class HasMenu(Protocol):
     """Can show the commands it takes."""
 
     async def set_menu(
-        self, commands: Sequence[tuple[str, dict[str, str]]], admins: Sequence[str]
+        self, commands: Sequence[tuple[str, dict[str, str]]], *, only: Sequence[str] = ()
     ) -> None:
-        """Publish (word, {language: description}); admins see the admin words too."""
+        """Publish (word, {language: description}) to everybody, or to `only` these users.
+
+        Users are `platform:id`; what they were given goes before what everybody sees. A user whom
+        the platform does not know yet is left out.
+        """
         ...
 
 

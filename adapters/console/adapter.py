@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapters.console.history import history_file
 from adapters.console.plain import Plain
 from bot.clock import Clock
 from bot.config import DeskConfig
@@ -53,7 +55,7 @@ class ConsoleAdapter:
 
     `run` returns at the end of input; at a terminal, when the person leaves. `taken` then says how
     many messages came in. `depth` (Inbox.depth) tells the screen when an answer has settled and
-    `rows` (Ledger.rows) what it took; `history` is where typed lines are kept between sessions.
+    `rows` (Ledger.rows) what it took; typed lines are kept in `history`, or in the user's own state.
     """
 
     platform = "console"
@@ -176,7 +178,7 @@ class ConsoleAdapter:
         self._surface.drop(ref.id)
 
     async def set_menu(
-        self, commands: Sequence[tuple[str, dict[str, str]]], admins: Sequence[str]
+        self, commands: Sequence[tuple[str, dict[str, str]]], *, only: Sequence[str] = ()
     ) -> None:
         """The commands to complete while typing."""
         if not isinstance(self._surface, Plain):
@@ -196,5 +198,5 @@ def _surface(locale: str, history: Path | None) -> Plain | Screen:
     if sys.stdin.isatty() and sys.stdout.isatty():
         from adapters.console.screen import Screen
 
-        return Screen(locale, history=history)
+        return Screen(locale, history=history or history_file(os.environ))
     return Plain(sys.stdin.fileno(), sys.stdout.buffer, sys.stdout.encoding)

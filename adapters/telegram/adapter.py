@@ -254,9 +254,9 @@ class TelegramAdapter:
         return await self._post(place, call, post)
 
     async def set_menu(
-        self, commands: Sequence[tuple[str, dict[str, str]]], admins: Sequence[str]
+        self, commands: Sequence[tuple[str, dict[str, str]]], *, only: Sequence[str] = ()
     ) -> None:
-        await publish(self._bot, self._calls, commands, admins)
+        await publish(self._bot, self._calls, commands, only)
 
     async def close(self) -> None:
         await self._request.shutdown()

@@ -22,23 +22,23 @@ async def publish(
     bot: Bot,
     calls: Calls,
     commands: Sequence[tuple[str, dict[str, str]]],
-    admins: Sequence[str],
+    only: Sequence[str],
 ) -> None:
-    """Set the menu: for everybody, or, where `admins` are named, in their private chats only.
+    """Set the menu: for everybody, or in the private chats of those named in `only`.
 
-    An admin who never wrote to the bot has no chat to show it in, and is left out.
+    Somebody who never wrote to the bot has no chat to show it in, and is left out.
     """
-    scopes: list[BotCommandScope] = [BotCommandScopeChat(int(user)) for user in _users(admins)]
-    for scope in scopes if admins else [BotCommandScopeDefault()]:
+    scopes: list[BotCommandScope] = [BotCommandScopeChat(int(user)) for user in _users(only)]
+    for scope in scopes if only else [BotCommandScopeDefault()]:
         try:
             await _publish_in(bot, calls, commands, scope)
         except NotWelcome as error:
             log.info("telegram_menu_not_shown", error=repr(error))
 
 
-def _users(admins: Sequence[str]) -> list[str]:
+def _users(only: Sequence[str]) -> list[str]:
     """The Telegram users among `platform:id`; a bare id counts as one."""
-    found = [admin.removeprefix("telegram:") for admin in admins]
+    found = [user.removeprefix("telegram:") for user in only]
     return [user for user in found if user.isdecimal()]
 
 

@@ -6,6 +6,7 @@ Whether a message is directed at us is decided here, from its content alone.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Literal
 
 from telegram import (
@@ -19,12 +20,18 @@ from telegram import (
     User,
 )
 
-from bot.ports import Intake
+from bot.ports import Intake, Move
+from bot.text.width import utf16_len
 from bot.types import AnswerId, Attachment, IncomingMessage, Place, Sender, Signal, value
 
 TEXT_MAX = 20_000
 """Characters kept of a message. Telegram sends 4,096; only a strange server sends more."""
 NAME_MAX = 128
+ALBUM_MS = 800
+"""Wait for the next item of an album: each comes as an update of its own, and none says "last"."""
+PASTE_MS = 700
+PASTE_UNITS = 4000
+"""A text this long is probably cut: clients split at 4,096 units, or at a blank shortly before."""
 TICKS_PER_MS = 1_000_000
 """Positions are ms since the epoch times this, plus the message id: dates are exact to 1 s only."""
 
@@ -84,15 +91,25 @@ def normalise(update: Update, *, raw: str, me: Me, now: int) -> Intake:
     """What this update means to us; `now` (ms) stands in where Telegram tells no time."""
     message: IncomingMessage | None = None
     signal: Signal | None = None
+    moved: Move | None = None
+    settle_ms = 0
     if update.message is not None:
         message, signal = _said(update, update.message, me)
+        moved, settle_ms = _moved(update.message, me), _settle_ms(update.message)
     elif update.edited_message is not None:
         signal = _edited(update, update.edited_message, me)
     elif update.callback_query is not None:
         message, signal = _pressed(update, update.callback_query, me, now)
     elif update.my_chat_member is not None:
         signal = _membership(update.my_chat_member, me)
-    return Intake(raw=raw, delivery=delivery(me, update.update_id), message=message, signal=signal)
+    return Intake(
+        raw=raw,
+        delivery=delivery(me, update.update_id),
+        message=message,
+        signal=signal,
+        moved=moved,
+        settle_ms=settle_ms if message is not None and not message.alone else 0,
+    )
 
 
 def delivery(me: Me, update_id: int) -> str:
@@ -113,6 +130,23 @@ def _said(update: Update, message: Message, me: Me) -> tuple[IncomingMessage | N
         return incoming, None
     stop = Signal(kind="stop", conversation=incoming.place.conversation, position=incoming.position)
     return incoming, stop
+
+
+def _settle_ms(message: Message) -> int:
+    """How long to wait for more of the same message."""
+    if message.media_group_id:
+        return ALBUM_MS
+    return PASTE_MS if utf16_len(message.text or "") >= PASTE_UNITS else 0
+
+
+def _moved(message: Message, me: Me) -> Move | None:
+    """A group that became a supergroup has another id from then on; both chats are told."""
+    old, new = message.migrate_from_chat_id, message.migrate_to_chat_id
+    if old is None and new is None:
+        return None
+    here = _place(message, me)
+    there = replace(here, channel=str(new if new is not None else old))
+    return Move(old=here, new=there) if new is not None else Move(old=there, new=here)
 
 
 def _edited(update: Update, message: Message, me: Me) -> Signal | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 
-from bot.types import IncomingMessage, MemoryId, Person, Place, Role, value
+from bot.ports import Intake
+from bot.types import IncomingMessage, MemoryId, Person, Place, Role, Signal, value
 
 QUESTION_MAX = 12_000
 """Characters of one question (a whole run): some 4,000-9,000 tokens, about the default context."""
@@ -71,6 +73,19 @@ def route(messages: Sequence[IncomingMessage], role: Role, words: Collection[str
     if len(text) > QUESTION_MAX:
         return Decline(key="decline.long")
     return _courtesy(text) or Ask(question=text)
+
+
+def interrupting(intake: Intake) -> Intake:
+    """With `busy = interrupt`: what is said in private also stops the answer that runs there.
+
+    Commands and presses stop nothing; in a group the running answer may be somebody else's.
+    """
+    said = intake.message
+    if said is None or intake.signal is not None or said.alone or not said.place.private:
+        return intake
+    # No key: unlike a /stop, the message that stops is still to be answered.
+    stop = Signal(kind="stop", conversation=said.place.conversation, position=said.position, key="")
+    return replace(intake, signal=stop)
 
 
 def _courtesy(text: str) -> Step | None:

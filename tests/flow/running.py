@@ -43,6 +43,7 @@ async def running(
     telegram: FakeTelegram | None = None,
     glm: FakeGlm | None = None,
     contact: str = "",
+    busy: str = "queue",
 ) -> AsyncIterator[Running]:
     """Serve Telegram until the block is left."""
     async with AsyncExitStack() as stack:
@@ -52,7 +53,7 @@ async def running(
         root = await stack.enter_async_context(serve(telegram))
         model = ModelConfig(base_url=glm.url, api_key=Secret(KEY))
         config = Config(
-            desk=DeskConfig(name="Lumen Home", answers=answers, contact=contact),
+            desk=DeskConfig(name="Lumen Home", answers=answers, contact=contact, busy=busy),
             telegram=TelegramConfig(token=Secret(telegram.token), api_root=root, pace=pace),
             models=(model,) if speaks else (),
             http=HttpConfig(public="", operator=""),

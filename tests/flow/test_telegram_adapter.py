@@ -479,8 +479,8 @@ async def test_the_menu_is_published_per_language_and_for_admins_apart() -> None
     words = [("help", {"en": "What I can do", "zh": "帮助"})]
     secret = [*words, ("stats", {"en": "Numbers", "zh": "统计"})]
     async with desk(fake) as adapter:
-        await adapter.set_menu(words, [])
-        await adapter.set_menu(secret, [f"telegram:{ada.id}", "telegram:999", "slack:T1/U1"])
+        await adapter.set_menu(words)
+        await adapter.set_menu(secret, only=[f"telegram:{ada.id}", "telegram:999", "slack:T1/U1"])
     assert set(fake.menus) == {
         "default/", "default/en", "default/zh",
         f"chat:{ada.id}/", f"chat:{ada.id}/en", f"chat:{ada.id}/zh",

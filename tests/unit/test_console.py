@@ -468,7 +468,7 @@ async def test_commands_are_completed_at_the_start_only(terminal: Terminal) -> N
     adapter = ConsoleAdapter(
         DeskConfig(locale="zh"), SystemClock(), depth=idle, surface=terminal.screen
     )
-    await adapter.set_menu([("stats", {"en": "numbers", "zh": "统计"}), ("stop", {})], [])
+    await adapter.set_menu([("stats", {"en": "numbers", "zh": "统计"}), ("stop", {})])
     words = terminal.screen.words
     assert isinstance(words, Words)
 

@@ -209,6 +209,15 @@ class World:
             },
         )
 
+    def migrate(self, old: Chat, new: Chat) -> None:
+        """A group becomes a supergroup: both are told, and calls to the old id are sent on."""
+        old.moved_to = new.id
+        for chat, told in (
+            (old, {"migrate_to_chat_id": new.id}),
+            (new, {"migrate_from_chat_id": old.id}),
+        ):
+            self.say(chat, None, user=self.person(1001), **told)
+
     def push(self, kind: str, content: Json) -> Json:
         """Queue any update, well formed or not."""
         self._last_update += 1
