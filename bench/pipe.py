@@ -189,17 +189,21 @@ class Stage:
             "MODEL_BASE_URL": self.model_url,
             "MODEL_API_KEY": KEY,
             "FRONTDESK_ANSWERS": "open",
+            "FRONTDESK_RATE": "0",
             "FRONTDESK_DB": str(self.folder / "desk.db"),
             "FRONTDESK_HTTP": "",
             "FRONTDESK_ADMIN_HTTP": "",
         }
 
-    async def ask(self, users: int, how: str) -> Round:
-        """Every user asks once, all at the same moment; returns when all have their answers."""
+    async def ask(self, users: int, how: str, *, over: float = 0.0) -> Round:
+        """Every user asks once, all at the same moment or evenly `over` some seconds; returns when
+        all have their answers.
+        """
         screens = self.screens
         screens.begin(users)
         before, asked = machine.cpu_seconds(self.pid), time.monotonic()
         for user in range(1, users + 1):
+            await asyncio.sleep(asked + over * user / users - time.monotonic() if over else 0)
             screens.say(chat_of(screens, user), f"{how}: {user} at {asked:.3f}")
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -358,16 +362,35 @@ async def _zero_delay(stage: Stage, users: int) -> Figures:
 
 
 async def _streamed(stage: Stage, users: int) -> Figures:
-    """CPU of a reply of CHUNKS chunks over STREAM_SECONDS, and how fresh its frames are."""
+    """CPU of a reply of CHUNKS chunks over STREAM_SECONDS, and how fresh its frames are.
+
+    Many users who all ask in the same instant want all their frames in the same instant too, each
+    second anew; what a frame waits for then is the others' CPU. So the crowd is also measured
+    spread over the length of an answer, as many as before being answered at the same time.
+    """
     rounds = [await stage.ask(users, SLOWLY) for _ in range(3 if users == FEW else 1)]
     cpu = sum(one.cpu for one in rounds) / (users * len(rounds))
+    figures = [
+        (f"CPU per streamed reply, {users} users", f"{cpu * 1000:.1f} ms"),
+        (f"calls per streamed reply, {users} users", f"{rounds[0].calls:.1f}"),
+    ]
+    if users == FEW:
+        return figures + _freshness(rounds, f"{users} users")
+    spread = await stage.ask(users, SLOWLY, over=STREAM_SECONDS)
+    figures += _freshness(rounds, f"{users} users in step")
+    figures += _freshness([spread], f"{users} users")
+    return [
+        *figures,
+        (f"CPU per reply, {users} users spread", f"{spread.cpu / users * 1000:.1f} ms"),
+    ]
+
+
+def _freshness(rounds: Sequence[Round], who: str) -> Figures:
     late = [one for each in rounds for one in each.lateness]
     ends = [one for each in rounds for one in each.ends]
     return [
-        (f"CPU per streamed reply, {users} users", f"{cpu * 1000:.1f} ms"),
-        (f"calls per streamed reply, {users} users", f"{rounds[0].calls:.1f}"),
-        (f"frame due to bytes at Telegram, p50, {users} users", f"{median(late) * 1000:.0f} ms"),
-        (f"last chunk to whole text, p50, {users} users", f"{median(ends) * 1000:.0f} ms"),
+        (f"frame due to bytes at Telegram, p50, {who}", f"{median(late) * 1000:.0f} ms"),
+        (f"last chunk to whole text, p50, {who}", f"{median(ends) * 1000:.0f} ms"),
     ]
 
 
@@ -377,8 +400,8 @@ async def _profiled(stage: Stage, only: str) -> Figures:
         if only == "stream":
             await stage.ask(MANY, SLOWLY)
         elif only == "once":
-            for _ in range(5):
-                await stage.ask(MANY, AT_ONCE)
+            for _ in range(ROUNDS[FEW]):
+                await stage.ask(FEW, AT_ONCE)
     return []
 
 
