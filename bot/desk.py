@@ -15,9 +15,11 @@ import msgspec
 from bot.clock import Clock, SystemClock
 from bot.config import Config, Loaded
 from bot.engine.answer import Answerer
-from bot.engine.commands import Commands
+from bot.engine.commands import Command, Commands
 from bot.engine.engine import Engine
 from bot.engine.handoff import Handoff
+from bot.engine.owners import Owners
+from bot.engine.personal import Personal
 from bot.engine.reports import Reports
 from bot.knowledge.base import KnowledgeBase
 from bot.model import build_model, probe
@@ -108,7 +110,12 @@ async def build_engine(desk: Desk) -> tuple[Engine, Commands]:
     config, stores = desk.config, desk.stores
     handoff = Handoff(config.desk, stores.tickets, config.staff)
     commands = Commands(
-        config.desk, stores.history, handoff, stats=desk.reports.stats, health=desk.reports.health
+        config.desk,
+        stores.history,
+        handoff,
+        stats=desk.reports.stats,
+        health=desk.reports.health,
+        more=_rows(desk),
     )
     answerer = Answerer(
         config.desk,
@@ -142,5 +149,22 @@ async def take_in(knowledge: KnowledgeBase, path: Path, *, by: str = "cli") -> d
     take = (
         knowledge.import_folder if await asyncio.to_thread(path.is_dir) else knowledge.import_file
     )
+        access=config.access,
+        spending=stores.spending,
+        clock=desk.clock,
     report: dict[str, Any] = msgspec.to_builtins(await take(path, by=by))
     return report
+def _rows(desk: Desk) -> tuple[Command, ...]:
+    """The words for those who run the desk, and for everybody about their own data."""
+    stores = desk.stores
+    owners = Owners(
+        desk.config.desk,
+        desk.clock,
+        stores.directory,
+        stores.audits,
+        stores.broadcasts,
+        code=lambda: f"{secrets.randbelow(10**6):06}",
+    )
+    return (*Personal(desk.config.privacy, stores.exports).commands(), *owners.commands())
+
+

@@ -21,6 +21,7 @@ from bot.types import (
     Findings,
     Gap,
     Grounds,
+    Means,
     MemoryId,
     ModelDone,
     ModelReset,
@@ -58,6 +59,7 @@ class Question:
     memory: MemoryId
     end_user: str
     deadline: float | None = None
+    means: Means = "full"
 
 
 class Answerer:
@@ -88,24 +90,28 @@ class Answerer:
 
     async def answer(self, question: Question) -> AsyncIterator[ReplyEvent]:
         """The events of one answer, without Begin. Raises ModelError when no model can answer."""
-        if self._desk.answers == "open" and self._speaks:
+        if self._desk.answers == "open" and self._may_speak(question):
             async for event in self._converse(question):
                 yield event
             return
         findings = await self._knowledge.search(question.text, locale=question.locale)
-        station = self._station(findings)
+        station = self._station(question, findings)
         async for event in station(question, findings):
             yield event
 
+    def _may_speak(self, question: Question) -> bool:
+        """A language model may be asked."""
+        return self._speaks and question.means != "knowledge"
+
     def _station(
-        self, findings: Findings
+        self, question: Question, findings: Findings
     ) -> Callable[[Question, Findings], AsyncIterator[ReplyEvent]]:
         """Which way out these findings take."""
         if findings.passages and findings.direct:
             return self._direct
         if findings.passages and findings.in_scope:
             return self._grounded
-        if self._desk.answers != "strict" and self._speaks:
+        if self._desk.answers != "strict" and self._may_speak(question):
             return self._aside
         return self._abstain
 
@@ -266,7 +272,8 @@ class Answerer:
             conversation=question.place.conversation,
             deadline=question.deadline,
             end_user=question.end_user,
-            cacheable=bool(passages) and not history and past is None,
+            cacheable=bool(passages) and not history and past is None and question.means == "full",
+            means=question.means,
         )
 
 

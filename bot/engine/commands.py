@@ -21,6 +21,7 @@ from bot.types import (
     Done,
     Feedback,
     Forget,
+    Means,
     MemoryId,
     Notice,
     Person,
@@ -46,7 +47,8 @@ Report = Callable[[str, str], Awaitable[str]]
 class Call:
     """One use of a command. With `asked` the argument is the answer to a question of the command's.
 
-    `quoted` is the text of the message replied to; `end_user` names the person to the provider.
+    `quoted` is the text of the message replied to and `quoted_user` who wrote it; `end_user` names
+    the person to the provider. `means` is what may be spent on them.
     """
 
     argument: str
@@ -56,16 +58,19 @@ class Call:
     locale: str
     memory: MemoryId
     quoted: str = ""
+    quoted_user: str | None = None
     attachments: tuple[Attachment, ...] = ()
     asked: Await | None = None
     end_user: str = ""
     deadline: float | None = None
+    means: Means = "full"
 
 
 @value
 class Command:
     """A row of the table: who may use the word, and what it does. The menu text by language is
-    `about`, or else `command.<word>` in the catalogue.
+    `about`, or else `command.<word>` in the catalogue. `spends`: a model is asked, so it counts
+    against limits.
     """
 
     word: str
@@ -73,6 +78,7 @@ class Command:
     roles: frozenset[Role] = frozenset({Role.CUSTOMER, Role.STAFF, Role.ADMIN})
     listed: bool = True
     about: Mapping[str, str] = field(default_factory=dict)
+    spends: bool = False
 
 
 ADMINS = frozenset({Role.ADMIN})

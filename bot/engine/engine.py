@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
-from bot.config import DeskConfig
+from bot.config import AccessConfig, DeskConfig
+from bot.engine.access import MINUTE_MS, counts, day, entry, names_of, verdict
 from bot.engine.answer import Answerer, Question
 from bot.engine.commands import Call, Commands, below
 from bot.engine.language import language
 from bot.engine.route import Ask, Courtesy, Decline, Relay, Run, Step, memory_of, role_of, route
 from bot.engine.summary import Summariser
 from bot.errors import UserError
-from bot.ports import Forms, People
+from bot.i18n import say
+from bot.ports import Clock, Forms, People, Spending
 from bot.types import (
     Await,
     Begin,
@@ -29,11 +32,15 @@ from bot.types import (
     Role,
     Route,
     Say,
+    Text,
     value,
 )
 
 RATED: frozenset[Route] = frozenset({"direct", "grounded", "open", "excerpt"})
 """Answers that can be good or bad; an abstention has told whom it concerns already."""
+
+BROADCAST = "broadcast:"
+"""Keys of messages to everybody begin so; such are never sent twice to be on the safe side."""
 
 
 @value
@@ -44,6 +51,7 @@ class Asked:
     locale: str
     step: Step
     call: Call
+    until: str = ""
 
 
 class Engine:
@@ -63,8 +71,14 @@ class Engine:
         salt: bytes,
         forms: Forms | None = None,
         summariser: Summariser | None = None,
+        access: AccessConfig | None = None,
+        spending: Spending | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._salt = salt
+        self._access = access or AccessConfig()
+        self._spending = spending
+        self._clock = clock
         self._forms = forms
         self._summariser = summariser
         self._desk = desk
@@ -91,6 +105,7 @@ class Engine:
             asker="" if lease.place.private else lease.sender.name,
         )
         try:
+            asked = await self._limited(asked)
             async for event in self._reply(lease, asked, deadline):
                 yield event
         except UserError as error:
@@ -111,6 +126,8 @@ class Engine:
         role = role_of(place, sender.user, person, admins=self._admins, staff=self._staff)
         memory = memory_of(place, person)
         step = route(messages, role, self._commands.table.keys())
+        if refusal := entry(role, person, names_of(place, sender.user), self._access):
+            step = Decline(key=refusal)
         spoken = "\n".join(message.text for message in messages)
         asked = await self._asked(step, memory, person, lease.messages[0].received_at)
         if asked is not None:
@@ -131,11 +148,39 @@ class Engine:
             locale=locale,
             memory=memory,
             quoted="\n".join(message.quoted for message in messages if message.quoted),
+            quoted_user=messages[-1].quoted_user,
             attachments=tuple(file for message in messages for file in message.attachments),
             asked=asked,
             end_user=self._masked(lease),
         )
         return Asked(person=person, locale=locale, step=step, call=call)
+
+    async def _limited(self, asked: Asked) -> Asked:
+        """The same with what may be spent on it, or with the sentence that says why nothing may."""
+        if self._spending is None or self._clock is None or not self._spends(asked.step):
+            return asked
+        if not counts(self._access, asked.person):
+            return asked
+        now, zone = self._clock.now(), ZoneInfo(self._desk.timezone)
+        spent = await self._spending.spent(
+            asked.person.id, asked.call.place, minute=now - MINUTE_MS, day=day(now, zone)[0]
+        )
+        role = asked.call.role
+        may = verdict(spent, asked.person, role, self._access, now=now, zone=zone)
+        if may.means == "knowledge" and isinstance(asked.step, Run):
+            may = replace(may, refusal="access.budget_spent")
+        if may.refusal:
+            return replace(asked, step=Decline(key=may.refusal, values=may.values))
+        call = replace(asked.call, means=may.means)
+        return replace(asked, call=call, until=may.until)
+
+    def _spends(self, step: Step) -> bool:
+        """A model may be asked because of this."""
+        return isinstance(step, Ask) or (
+            isinstance(step, Run)
+            and step.word in self._commands.table
+            and self._commands.table[step.word].spends
+        )
 
     async def _asked(self, step: Step, memory: MemoryId, person: Person, at: int) -> Await | None:
         """The question of a command that a plain message answers."""
@@ -156,7 +201,8 @@ class Engine:
             locale=locale,
             memory=MemoryId(""),
         )
-        step = Relay(text=lease.messages[0].message.text)
+        message = lease.messages[0].message
+        step = Relay(text=message.text, once=message.key.startswith(BROADCAST))
         return Asked(person=nobody, locale=locale, step=step, call=call)
 
     async def _reply(
@@ -164,11 +210,11 @@ class Engine:
     ) -> AsyncIterator[ReplyEvent]:
         """What the step says."""
         match asked.step:
-            case Relay(text=text):
-                yield Say(text=text)
+            case Relay(text=text, once=once):
+                yield Say(text=text, once=once)
                 yield Done(route="relay", remember=False)
-            case Decline(key=key):
-                yield Notice(key=key)
+            case Decline(key=key, values=values):
+                yield Notice(key=key, values=dict(values))
                 yield Done(route="declined", outcome="declined", remember=False)
             case Courtesy(key=key):
                 yield Notice(key=key, values={"desk": self._desk.name})
@@ -186,8 +232,12 @@ class Engine:
                     memory=asked.call.memory,
                     end_user=asked.call.end_user,
                     deadline=deadline,
+                    means=asked.call.means,
                 )
                 async for event in self._answerer.answer(question):
+                    if isinstance(event, Done) and question.means == "knowledge":
+                        saving = say(asked.locale, "access.saving", until=asked.until)
+                        yield Text(delta="\n\n" + saving)
                     if isinstance(event, Done) and event.route in RATED:
                         yield Buttons(rows=below(lease.id, staffed=self._staff is not None))
                     yield event

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import field, replace
 from functools import cache
 from importlib import resources
 
 from bot.ports import Intake
-from bot.types import IncomingMessage, MemoryId, Person, Place, Role, Signal, value
+from bot.types import IncomingMessage, MemoryId, Person, Place, Role, Scalar, Signal, value
 
 QUESTION_MAX = 12_000
 """Characters of one question (a whole run): some 4,000-9,000 tokens, about the default context."""
@@ -44,9 +44,10 @@ class Courtesy:
 
 @value
 class Relay:
-    """Text of ours that is to be posted as it is."""
+    """Text of ours that is to be posted as it is; `once`: at most once, come what may."""
 
     text: str
+    once: bool = False
 
 
 @value
@@ -54,6 +55,7 @@ class Decline:
     """Nothing will be done; the catalogue key says why."""
 
     key: str
+    values: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 Step = Run | Ask | Courtesy | Relay | Decline
