@@ -169,6 +169,7 @@ class PassageStore:
                 text=str(row["text"]),
                 norm=str(row["norm"]),
                 terms=str(row["terms"]),
+                mass=cast("float", row["mass"]),
             )
             for row in rows
         ]
@@ -302,6 +303,7 @@ def _text_cells(item: TextDraft, number: int, entry: int, place: int) -> dict[st
         "text": item.text,
         "norm": item.norm,
         "terms": item.terms,
+        "mass": item.mass,
     }
 
 
@@ -326,6 +328,7 @@ def _candidate(row: Row) -> Candidate:
         ord=_int(row["ord"]),
         text=str(row["text"]),
         terms=str(row["terms"]),
+        mass=cast("float", row["mass"]),
         norm=str(row["norm"]),
         locale=str(row["locale"]),
     )

@@ -41,8 +41,7 @@ def signs(asked: Asked, ranked: Sequence[Ranked]) -> Signs:
         return Signs(vector=(0.0, 0.0, 0.0, 0.0, 0.0, asked.unknown, length, 0.0))
     top = ranked[0]
     second = max((one.score for one in ranked[1:] if one.entry != top.entry), default=0.0)
-    row = set(top.best.candidate.terms.split(" "))
-    covered = sum(1 for term in asked.weights if term not in LIGHT and term in row)
+    covered = sum(1 for term in top.best.covered if term not in LIGHT)
     return Signs(
         vector=(
             top.score,

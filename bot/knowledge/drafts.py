@@ -10,7 +10,7 @@ from typing import Literal
 
 from bot.knowledge.chunk import Section, pieces
 from bot.knowledge.port import EntryDraft, TextDraft
-from bot.knowledge.terms import fingerprint, language, terms
+from bot.knowledge.terms import fingerprint, language, mass, terms
 
 _LINK = re.compile(r"\]\([^)\s]*\)")
 
@@ -68,11 +68,13 @@ def section(
 def _text(
     role: Literal["question", "alias", "chunk"], text: str, *, searched: str = ""
 ) -> TextDraft:
+    found = terms(_LINK.sub("]", searched or text))
     return TextDraft(
         role=role,
         text=text,
         norm="" if role == "chunk" else fingerprint(text),
-        terms=" ".join(terms(_LINK.sub("]", searched or text))),
+        terms=" ".join(found),
+        mass=mass(found),
     )
 
 

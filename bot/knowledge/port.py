@@ -8,17 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
+import msgspec
+
 from bot.types import Passage, value
 
 
 @value
 class TextDraft:
-    """One indexed text of an entry to be. `norm` is terms.fingerprint, `terms` space-separated."""
+    """One indexed text of an entry to be.
+
+    `norm` is terms.fingerprint, `terms` space-separated, `mass` what terms.mass says of them.
+    """
 
     role: Literal["question", "alias", "chunk"]
     text: str
     norm: str
     terms: str
+    mass: float
 
 
 @value
@@ -106,8 +112,7 @@ class Generation:
     live: bool
 
 
-@value
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """An indexed text that shares terms with a question, with the entry it belongs to."""
 
     id: int
@@ -117,6 +122,7 @@ class Candidate:
     ord: int
     text: str
     terms: str
+    mass: float
     norm: str
     locale: str
 

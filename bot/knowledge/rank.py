@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import replace
-from functools import lru_cache
+from operator import itemgetter
 
+import msgspec
 from rapidfuzz import fuzz
 
 from bot.knowledge.port import Candidate
-from bot.knowledge.terms import LIGHT, normal, terms
+from bot.knowledge.terms import LIGHT, LIGHT_WEIGHT, mass, normal, terms
 from bot.types import value
 
-LIGHT_WEIGHT = 0.35
-"""What a term of LIGHT counts of its rarity; chosen over 0.25, 0.5 and 1 on four FAQ sets."""
 COVERAGE, ROW_COVERAGE, LIKENESS = 0.55, 0.25, 0.20
 """Shares of the score of a question row; measured, see the benchmark."""
 FAMILY, UNION = 0.3, 0.4
@@ -28,12 +25,14 @@ ANSWER_WEIGHT = 0.85
 """An FAQ found by its answer's words is less surely meant than one found by its question."""
 LOCALE_BONUS = 0.04
 """Among equals, the asker's language first; never enough to hide a clearly better match."""
-BUDGET_SHARE, BUDGET_MIN, TERMS_MIN = 0.02, 2000, 3
+BUDGET_SHARE, BUDGET_MIN, TERMS_MIN, TERMS_MAX = 0.02, 2000, 3, 24
 """Rows the sent terms may touch together: measured 1/7 of the CPU at 100,000 rows."""
+TELLING = 16
+"""Terms, the heaviest, that decide which rows get a closer look."""
 NEIGHBOUR = 1
 """Chunks on either side that come with a found chunk."""
-_COMPARED = {"faq": 40, "doc": 10}
-"""Rows whose wording is compared, best by terms first: comparing is the dear part."""
+LOOKED_AT = {"faq": 50, "doc": 10}
+"""Rows of each index that are scored in full, best by terms first."""
 
 
 def choose(frequencies: Mapping[str, int], rows: int) -> list[str]:
@@ -46,7 +45,8 @@ def choose(frequencies: Mapping[str, int], rows: int) -> list[str]:
     spent = 0
     for term, count in sorted(frequencies.items(), key=lambda item: item[1]):
         common = rows > BUDGET_MIN and count * 4 > rows
-        if chosen and (common or (spent + count > budget and len(chosen) >= TERMS_MIN)):
+        dear = spent + count > budget and len(chosen) >= TERMS_MIN
+        if chosen and (common or dear or len(chosen) >= TERMS_MAX):
             break
         chosen.append(term)
         spent += count
@@ -60,73 +60,83 @@ class Asked:
     plain: str
     weights: dict[str, float]
     total: float
+    sought: tuple[tuple[str, str, float], ...]
+    """Each term, the same with spaces around it as it is looked for in a row, its weight; the
+    heaviest first."""
     unknown: float
     """Share of the weight in terms that the base has never seen."""
 
 
 def ask(question: str, frequencies: Mapping[str, int], rows: int) -> Asked:
     """Weigh the terms of a question by their rarity in this base."""
-    weights = {term: weight(term, frequencies.get(term, 0), rows) for term in terms(question)}
+    weights = {term: rarity(term, frequencies.get(term, 0), rows) for term in terms(question)}
+    heaviest = sorted(weights, key=weights.__getitem__, reverse=True)
     total = sum(weights.values())
     unknown = sum(w for term, w in weights.items() if not frequencies.get(term))
     return Asked(
         plain=normal(question),
         weights=weights,
         total=total or 1.0,
+        sought=tuple((term, f" {term} ", weights[term]) for term in heaviest),
         unknown=unknown / total if total else 1.0,
     )
 
 
-def weight(term: str, count: int, rows: int) -> float:
+def rarity(term: str, count: int, rows: int) -> float:
     """Inverse document frequency, always above 0, less for terms that carry no topic."""
-    rarity = math.log1p((max(rows, count) - count + 0.5) / (count + 0.5))
-    return rarity * LIGHT_WEIGHT if term in LIGHT else rarity
+    telling = math.log1p((max(rows, count) - count + 0.5) / (count + 0.5))
+    return telling * LIGHT_WEIGHT if term in LIGHT else telling
 
 
-@value
-class Scored:
+class Scored(msgspec.Struct, frozen=True):
     """A candidate with its parts of the score, each 0 to 1, and the question's terms it has."""
 
     candidate: Candidate
-    covered: frozenset[str]
+    covered: tuple[str, ...]
     coverage: float
-    row_coverage: float = 0.0
-    likeness: float = 0.0
-
-    @property
-    def score(self) -> float:
-        """The parts weighed. A chunk is too long for its own words to be covered."""
-        if self.candidate.role != "chunk":
-            return (
-                COVERAGE * self.coverage
-                + ROW_COVERAGE * self.row_coverage
-                + LIKENESS * self.likeness
-            )
-        total = (COVERAGE + ROW_COVERAGE) * self.coverage + LIKENESS * self.likeness
-        return total * (ANSWER_WEIGHT if self.candidate.kind == "faq" else 1.0)
+    row_coverage: float
+    likeness: float
+    score: float
 
 
 def score(asked: Asked, candidate: Candidate) -> Scored:
-    """Hold a row's terms against the question's."""
-    row, mass = _row(candidate.terms)
-    covered = asked.weights.keys() & row
-    coverage = sum(map(asked.weights.__getitem__, covered)) / asked.total
+    """Hold a row against the question, term by term and as wording."""
+    row = f" {candidate.terms} "
+    covered = tuple([term for term, sought, _ in asked.sought if sought in row])
+    coverage = sum([asked.weights[term] for term in covered]) / asked.total
+    chunk = candidate.role == "chunk"
+    row_coverage = 0.0 if chunk else min(1.0, mass(covered) / (candidate.mass or 1.0))
+    like = fuzz.partial_ratio if chunk else fuzz.ratio
+    likeness = like(asked.plain, normal(candidate.text)) / 100
     return Scored(
         candidate=candidate,
-        covered=frozenset(covered),
+        covered=covered,
         coverage=coverage,
-        row_coverage=0.0 if candidate.role == "chunk" else _mass(covered) / mass,
+        row_coverage=row_coverage,
+        likeness=likeness,
+        score=_total(candidate, coverage, row_coverage, likeness),
     )
 
 
-@lru_cache(maxsize=2048)
-def _row(joined: str) -> tuple[frozenset[str], float]:
-    row = frozenset(joined.split(" "))
-    return row, _mass(row) or 1.0
+def _promise(asked: Asked, candidate: Candidate) -> float:
+    """The score without the dear parts, to tell who is worth them.
+
+    Terms are looked for in the joined text: a row that is looked at once is not worth parsing.
+    """
+    row = f" {candidate.terms} "
+    found = [weight for _, sought, weight in asked.sought[:TELLING] if sought in row]
+    if candidate.role == "chunk":
+        return (COVERAGE + ROW_COVERAGE) * sum(found) / asked.total
+    back = min(1.0, len(found) / (candidate.mass or 1.0))
+    return COVERAGE * sum(found) / asked.total + ROW_COVERAGE * back
 
 
-def _mass(row: AbstractSet[str]) -> float:
-    return len(row) - (1 - LIGHT_WEIGHT) * len(row & LIGHT)
+def _total(candidate: Candidate, coverage: float, row_coverage: float, likeness: float) -> float:
+    """The parts weighed. A chunk is too long for its own words to be covered."""
+    if candidate.role != "chunk":
+        return COVERAGE * coverage + ROW_COVERAGE * row_coverage + LIKENESS * likeness
+    total = (COVERAGE + ROW_COVERAGE) * coverage + LIKENESS * likeness
+    return total * (ANSWER_WEIGHT if candidate.kind == "faq" else 1.0)
 
 
 @value
@@ -145,28 +155,23 @@ class Ranked:
 
 def rank(asked: Asked, candidates: Sequence[Candidate], *, locale: str) -> list[Ranked]:
     """Entries, best first; a long document may come with several far-apart chunks."""
-    scored = [score(asked, candidate) for candidate in candidates]
     families: dict[int, list[Scored]] = {}
-    for item in _compared(asked, scored):
-        families.setdefault(item.candidate.entry, []).append(item)
+    for candidate in _promising(asked, candidates):
+        families.setdefault(candidate.entry, []).append(score(asked, candidate))
     ranked = [one for family in families.values() for one in _members(asked, family)]
     ranked.sort(key=lambda one: (-_order(one, locale), one.entry))
     return ranked
 
 
-def _compared(asked: Asked, scored: list[Scored]) -> Iterator[Scored]:
-    """The same rows, the best of them with their wording compared as well."""
-    left = dict(_COMPARED)
-    for item in sorted(scored, key=lambda item: -item.score):
-        chunk = item.candidate.role == "chunk"
-        index = "doc" if chunk else "faq"
+def _promising(asked: Asked, candidates: Sequence[Candidate]) -> Iterator[Candidate]:
+    """The rows of each index that are worth a closer look."""
+    promises = [(_promise(asked, row), -row.id, row) for row in candidates]
+    left = dict(LOOKED_AT)
+    for _, _, row in sorted(promises, reverse=True, key=itemgetter(0, 1)):
+        index = "doc" if row.role == "chunk" else "faq"
         left[index] -= 1
-        if left[index] < 0:
-            yield item
-            continue
-        compare = fuzz.partial_ratio if chunk else fuzz.ratio
-        likeness = compare(asked.plain, normal(item.candidate.text)) / 100
-        yield replace(item, likeness=likeness)
+        if left[index] >= 0:
+            yield row
 
 
 def _members(asked: Asked, family: list[Scored]) -> list[Ranked]:
@@ -177,7 +182,7 @@ def _members(asked: Asked, family: list[Scored]) -> list[Ranked]:
     if len(family) == 1:
         return [Ranked(best=top, score=top.score, rows=1)]
     mean = sum(item.score for item in family[:3]) / 3
-    union = frozenset().union(*(item.covered for item in family[:5]))
+    union = {term for item in family[:5] for term in item.covered}
     together = sum(map(asked.weights.__getitem__, union)) / asked.total
     total = (1 - FAMILY) * top.score + FAMILY * mean + UNION * (together - top.coverage)
     return [Ranked(best=top, score=min(1.0, total), rows=len(family))]

@@ -45,7 +45,7 @@ CREATE INDEX kb_entry_since ON kb_entry (since);
 
 -- What is indexed: an FAQ has its question, aliases and answer (a chunk), a document section its
 -- chunks. Questions and aliases go into kb_faq, chunks into kb_doc.
--- terms are kept because a contentless FTS5 row is deleted by naming exactly what was put in.
+-- mass is the weight of the distinct terms. terms are kept because a contentless FTS5 row is deleted by naming exactly what was put in.
 CREATE TABLE kb_text (
     id    INTEGER PRIMARY KEY,
     entry INTEGER NOT NULL REFERENCES kb_entry (id),
@@ -53,7 +53,8 @@ CREATE TABLE kb_text (
     ord   INTEGER NOT NULL,
     text  TEXT NOT NULL,
     norm  TEXT NOT NULL,
-    terms TEXT NOT NULL
+    terms TEXT NOT NULL,
+    mass  REAL NOT NULL
 ) STRICT;
 CREATE INDEX kb_text_entry ON kb_text (entry, ord);
 CREATE INDEX kb_text_norm ON kb_text (norm) WHERE role <> 'chunk';

@@ -8,19 +8,19 @@ SELECT v.term, v.doc FROM json_each(:terms) AS j CROSS JOIN kb_faq_terms AS v WH
 SELECT v.term, v.doc FROM json_each(:terms) AS j CROSS JOIN kb_doc_terms AS v WHERE v.term = j.value;
 
 -- kb_find_faq: live questions and aliases that share terms, best first by bm25
-SELECT t.id, t.entry, e.kind, t.role, t.ord, t.text, t.terms, t.norm, e.locale
+SELECT t.id, t.entry, e.kind, t.role, t.ord, t.text, t.terms, t.mass, t.norm, e.locale
   FROM kb_faq AS f CROSS JOIN kb_text AS t ON t.id = f.rowid CROSS JOIN kb_entry AS e ON e.id = t.entry
  WHERE f.terms MATCH :match AND e.since <= :live AND e.until > :live
  ORDER BY f.rank LIMIT :limit;
 
 -- kb_find_doc: live chunks that share terms, best first by bm25
-SELECT t.id, t.entry, e.kind, t.role, t.ord, t.text, t.terms, t.norm, e.locale
+SELECT t.id, t.entry, e.kind, t.role, t.ord, t.text, t.terms, t.mass, t.norm, e.locale
   FROM kb_doc AS f CROSS JOIN kb_text AS t ON t.id = f.rowid CROSS JOIN kb_entry AS e ON e.id = t.entry
  WHERE f.terms MATCH :match AND e.since <= :live AND e.until > :live
  ORDER BY f.rank LIMIT :limit;
 
 -- kb_find_exact: live questions and aliases that read the same
-SELECT t.id, t.entry, e.kind, t.role, t.ord, t.text, t.terms, t.norm, e.locale
+SELECT t.id, t.entry, e.kind, t.role, t.ord, t.text, t.terms, t.mass, t.norm, e.locale
   FROM kb_text AS t CROSS JOIN kb_entry AS e ON e.id = t.entry
  WHERE t.norm = :norm AND t.role <> 'chunk' AND e.since <= :live AND e.until > :live
  ORDER BY t.id LIMIT 20;
@@ -43,8 +43,8 @@ INSERT INTO kb_entry (id, uid, source, kind, title, answer, url, locale, hash, s
 VALUES (:id, :uid, :source, :kind, :title, :answer, :url, :locale, :hash, :since, :until);
 
 -- kb_add_text: stage one indexed text
-INSERT INTO kb_text (id, entry, role, ord, text, norm, terms)
-VALUES (:id, :entry, :role, :ord, :text, :norm, :terms);
+INSERT INTO kb_text (id, entry, role, ord, text, norm, terms, mass)
+VALUES (:id, :entry, :role, :ord, :text, :norm, :terms, :mass);
 
 -- kb_index_faq: put a question's terms into the index
 INSERT INTO kb_faq (rowid, terms) VALUES (:id, :terms);
@@ -93,7 +93,7 @@ SELECT id FROM kb_entry WHERE since > :live
  LIMIT :limit;
 
 -- kb_texts: the indexed texts of an entry in order
-SELECT id, role, ord, text, norm, terms FROM kb_text WHERE entry = :entry ORDER BY ord;
+SELECT id, role, ord, text, norm, terms, mass FROM kb_text WHERE entry = :entry ORDER BY ord;
 
 -- kb_drop_texts: delete an entry's texts, after their index rows
 DELETE FROM kb_text WHERE entry = :entry;
@@ -118,7 +118,7 @@ SELECT e.id, e.uid, e.source, e.kind, e.title, e.hash, e.answer, e.url, e.locale
  ORDER BY e.source, e.uid;
 
 -- kb_questions: all live questions and aliases
-SELECT t.id, t.entry, e.kind, t.role, t.ord, t.text, t.terms, t.norm, e.locale
+SELECT t.id, t.entry, e.kind, t.role, t.ord, t.text, t.terms, t.mass, t.norm, e.locale
   FROM kb_live AS l CROSS JOIN kb_entry AS e CROSS JOIN kb_text AS t ON t.entry = e.id
  WHERE e.since <= l.generation AND e.until > l.generation AND t.role <> 'chunk'
  ORDER BY t.id;
