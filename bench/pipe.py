@@ -164,8 +164,7 @@ class Stage:
             )
         self.pid = process.pid
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await self.screens.polled.wait()
+            await self._reached(self.screens.polled, "the desk does not poll")
             yield time.monotonic() - began
             process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -195,6 +194,16 @@ class Stage:
             "FRONTDESK_ADMIN_HTTP": "",
         }
 
+    async def _reached(self, event: asyncio.Event, otherwise: str) -> None:
+        """Wait; when it does not come, say so with the end of the desk's log."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await event.wait()
+        except TimeoutError:
+            log = (self.folder / "desk.log").read_text(encoding="utf-8")[-2000:]
+            counts = f"{self.screens.whole} of {self.screens.awaited} whole"
+            raise RuntimeError(f"{log}\n{otherwise} ({counts})") from None
+
     async def ask(self, users: int, how: str, *, over: float = 0.0) -> Round:
         """Every user asks once, all at the same moment or evenly `over` some seconds; returns when
         all have their answers.
@@ -205,14 +214,7 @@ class Stage:
         for user in range(1, users + 1):
             await asyncio.sleep(asked + over * user / users - time.monotonic() if over else 0)
             screens.say(chat_of(screens, user), f"{how}: {user} at {asked:.3f}")
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await screens.reached.wait()
-        except TimeoutError:
-            tail = (self.folder / "desk.log").read_text()[-2000:]
-            odd = [shown[-1].text for shown in screens.showings.values() if not shown[-1].whole]
-            what = f"{screens.whole} of {users} were answered; last shown elsewhere: {odd[:2]}"
-            raise RuntimeError(f"{what}\n{tail}") from None
+        await self._reached(screens.reached, "not all were answered whole")
         await asyncio.sleep(0.3)  # what is settled and sent after the last edit belongs to it
         cpu = machine.cpu_seconds(self.pid) - before
         return Round(asked=asked, cpu=cpu, showings=list(screens.showings.values()))
