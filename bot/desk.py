@@ -137,23 +137,13 @@ async def build_engine(desk: Desk) -> tuple[Engine, Commands]:
         admins=desk.admins,
         staff=config.staff,
         salt=bytes.fromhex(salt),
+        access=config.access,
+        spending=stores.spending,
+        clock=desk.clock,
     )
     return engine, commands
 
 
-async def take_in(knowledge: KnowledgeBase, path: Path, *, by: str = "cli") -> dict[str, Any]:
-    """Import a file or a folder; the ImportReport as plain JSON, as the control socket carries it.
-
-    Raises KnowledgeError for what is neither.
-    """
-    take = (
-        knowledge.import_folder if await asyncio.to_thread(path.is_dir) else knowledge.import_file
-    )
-        access=config.access,
-        spending=stores.spending,
-        clock=desk.clock,
-    report: dict[str, Any] = msgspec.to_builtins(await take(path, by=by))
-    return report
 def _rows(desk: Desk) -> tuple[Command, ...]:
     """The words for those who run the desk, and for everybody about their own data."""
     stores = desk.stores
@@ -168,3 +158,13 @@ def _rows(desk: Desk) -> tuple[Command, ...]:
     return (*Personal(desk.config.privacy, stores.exports).commands(), *owners.commands())
 
 
+async def take_in(knowledge: KnowledgeBase, path: Path, *, by: str = "cli") -> dict[str, Any]:
+    """Import a file or a folder; the ImportReport as plain JSON, as the control socket carries it.
+
+    Raises KnowledgeError for what is neither.
+    """
+    take = (
+        knowledge.import_folder if await asyncio.to_thread(path.is_dir) else knowledge.import_file
+    )
+    report: dict[str, Any] = msgspec.to_builtins(await take(path, by=by))
+    return report
