@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
 
 from bot.config.values import Secret
 from bot.types import Place
@@ -131,6 +130,8 @@ def listener(raw: object) -> str:
 
 def zone(raw: object) -> str:
     """The IANA name of a time zone that this machine knows."""
+    from zoneinfo import ZoneInfo  # few commands need it
+
     try:
         return ZoneInfo(raw.strip() if isinstance(raw, str) else "").key
     except (ValueError, OSError, LookupError):  # ZoneInfoNotFoundError is a KeyError

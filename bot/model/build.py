@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 from bot.clock import Clock
 from bot.config import Config, ModelConfig
@@ -11,6 +12,9 @@ from bot.errors import ModelError, ReplyEmpty
 from bot.model.extractive import ExtractiveModel
 from bot.ports import Model
 from bot.types import ChatRequest, ChatTurn, ProviderHealth
+
+if TYPE_CHECKING:
+    from bot.model.fallback import Report
 
 PROBE_SECONDS = 25.0
 _PROBE = ChatRequest(
@@ -25,21 +29,31 @@ def usable(config: ModelConfig) -> bool:
     return bool(config.api_key) or not wire.is_glm(config)
 
 
-def build_model(config: Config, clock: Clock) -> Model:
-    """Every usable model of the chain in order, then the extract; without one only the extract."""
+def build_model(config: Config, clock: Clock, *, report: Report | None = None) -> Model:
+    """Every usable model of the chain in order, then the extract; without one only the extract.
+
+    `report` is told of each failure that the next one makes good; without it they are logged.
+    """
     last = ExtractiveModel(clock)
     chain = [entry for entry in config.models if usable(entry)]
     if not chain:
         return last
     # With no model configured neither an HTTP client nor tenacity is loaded.
     from bot.model.client import HttpModel
+    from bot.model.fallback import log_failure
     from bot.model.layers import Fallback, Paced, Retrying
+    from bot.model.thrifty import Thrifty, cheapest_first
 
     def one(entry: ModelConfig) -> Model:
         paced = Paced(HttpModel(entry, clock), clock, most=entry.concurrency)
         return Retrying(paced, clock, random=random.random, thinking=entry.thinking)
 
-    return Fallback([*map(one, chain), last], clock)
+    def either(links: list[Model]) -> Model:
+        return Fallback([*links, last], clock, report=report or log_failure)
+
+    links = [one(entry) for entry in chain]
+    cheap = [links[at] for at in cheapest_first(chain)]
+    return Thrifty(either(links), thrifty=either(cheap), knowledge=last)
 
 
 async def ask_once(model: Model, clock: Clock) -> None:

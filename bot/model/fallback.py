@@ -7,8 +7,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-import structlog
-
 from bot.clock import Clock
 from bot.errors import (
     ContentBlocked,
@@ -37,15 +35,16 @@ WINDOW = 20
 """…or more than half of this many."""
 OPEN_FIRST, OPEN_MAX = 30.0, 300.0
 
-_log = structlog.get_logger()
-
 Report = Callable[[str, ModelError], None]
 """Told of each failure that another model has to make good."""
 
 
 def log_failure(name: str, error: ModelError) -> None:
     """To the log: as an error where a person must look."""
-    say = _log.error if error.alert else _log.warning
+    import structlog  # a batch needs it only now; it costs half of what aiohttp does
+
+    log = structlog.get_logger()
+    say = log.error if error.alert else log.warning
     say("model_failed", model=name, kind=type(error).__name__, code=error.code, detail=str(error))
 
 
