@@ -14,6 +14,7 @@ from bot.clock import Clock
 from bot.types import (
     Anchor,
     AnswerId,
+    Attachment,
     Await,
     ChatRequest,
     DurableAnswer,
@@ -141,6 +142,17 @@ class TakesFiles(Protocol):
         self, place: Place, name: str, content: bytes, *, caption: str, guard: Guard
     ) -> MessageRef:
         """Post it once; not idempotent."""
+        ...
+
+
+@runtime_checkable
+class FetchesFiles(Protocol):
+    """Can bring the files that came with messages."""
+
+    async def fetch(self, attachment: Attachment, *, most: int) -> bytes:
+        """The content. Raises PlatformRefused when it is over `most` bytes or not there any more,
+        or another PlatformError.
+        """
         ...
 
 
@@ -535,6 +547,7 @@ __all__ = [
     "Deletes",
     "Depth",
     "Embedder",
+    "FetchesFiles",
     "FindsPosts",
     "Forms",
     "HasMenu",

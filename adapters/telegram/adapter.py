@@ -24,11 +24,17 @@ from adapters.telegram.request import AiohttpRequest
 from adapters.telegram.webhook import Webhook, webhook_url
 from bot.clock import Clock
 from bot.config import TelegramConfig
-from bot.errors import ConfigError, MessageGone, PlatformError, PlatformLocked
+from bot.errors import (
+    ConfigError,
+    MessageGone,
+    PlatformError,
+    PlatformLocked,
+    PlatformRefused,
+)
 from bot.pace import Pace
 from bot.ports import HttpRoute, Intake, Sink
 from bot.text.width import utf16_len, utf16_slice
-from bot.types import Frame, Guard, Limits, MessageRef, Place
+from bot.types import Attachment, Frame, Guard, Limits, MessageRef, Place
 
 TEXT_MAX = 4096
 """UTF-16 units of a message after entities are parsed (Bot API, sendMessage)."""
@@ -252,6 +258,19 @@ class TelegramAdapter:
 
         call = Call(gates=chat_gates(place), repeatable=False, guard=guard)
         return await self._post(place, call, post)
+
+    async def fetch(self, attachment: Attachment, *, most: int) -> bytes:
+        """The content of a file; its address holds the token and is seen by nobody."""
+        if (attachment.size or 0) > most:
+            raise PlatformRefused(f"a file of {attachment.size} bytes, {most} are taken")
+        file = await self._calls.make(Call(), lambda: self._bot.get_file(attachment.id))
+        where = file.file_path if file else None
+        if not where or not where.startswith("http"):
+            raise PlatformRefused("Telegram tells no address of this file")
+        content = await self._calls.make(Call(), lambda: self._request.download(where, most))
+        if content is None:
+            raise PlatformRefused(f"the file is over {most} bytes, or gone")
+        return content
 
     async def set_menu(
         self, commands: Sequence[tuple[str, dict[str, str]]], *, only: Sequence[str] = ()

@@ -6,6 +6,8 @@ No exception raised here carries a URL: file and method URLs contain the bot's t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.request import getproxies
 
@@ -22,6 +24,8 @@ WRITE_SECONDS = 20.0
 UPLOAD_SECONDS = 120.0
 KEEP_ALIVE_SECONDS = 30.0
 """Below the idle limit of the Bot API's front (60 s), so that it rarely hangs up under our pen."""
+FOUND = 200
+SERVER_FAILS = 500
 TOO_MANY = 429
 RETRY_SECONDS = 5.0
 """The wait when a 429 comes without `retry_after`, as a proxy in between may send it."""
@@ -115,22 +119,56 @@ class AiohttpRequest(BaseRequest):
             return status, _DONE
         return status, body
 
+    async def download(self, url: str, most: int) -> bytes | None:
+        """A file; None when it is larger than `most` bytes, or gone. Raises NotSent, TimedOut or
+        NetworkError.
+        """
+        await self.initialize()
+        assert self._session is not None
+        limits = aiohttp.ClientTimeout(
+            total=UPLOAD_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS
+        )
+        with _translated():
+            async with self._session.get(url, timeout=limits) as response:
+                if response.status >= SERVER_FAILS:
+                    raise NetworkError(f"no file: status {response.status}")
+                if response.status != FOUND:
+                    return None
+                return await _at_most(response.content, most)
+
     async def _exchange(
         self, method: str, url: str, body: dict[str, Any], limits: aiohttp.ClientTimeout
     ) -> tuple[int, bytes, str]:
         assert self._session is not None
-        try:
+        with _translated():
             async with self._session.request(method, url, timeout=limits, **body) as response:
                 hint = response.headers.get("Retry-After", "")
                 return response.status, await response.read(), hint
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSent(f"no connection: {type(error).__name__}") from None
-        except aiohttp.InvalidURL:
-            raise NotSent("the address of the Bot API is no URL") from None
-        except (TimeoutError, aiohttp.ServerTimeoutError):
-            raise TimedOut("no answer in time") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise NetworkError(f"the connection broke: {type(error).__name__}") from None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The network's errors as the library's; none of them tells the address."""
+    try:
+        yield
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise NotSent(f"no connection: {type(error).__name__}") from None
+    except aiohttp.InvalidURL:
+        raise NotSent("the address of the Bot API is no URL") from None
+    except (TimeoutError, aiohttp.ServerTimeoutError):
+        raise TimedOut("no answer in time") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise NetworkError(f"the connection broke: {type(error).__name__}") from None
+
+
+async def _at_most(content: aiohttp.StreamReader, most: int) -> bytes | None:
+    """All of it; None as soon as it is more than `most` bytes."""
+    found = bytearray()
+    async for piece in content.iter_any():
+        found += piece
+        if len(found) > most:
+            return None
+    return bytes(found)
 
 
 def _body(data: RequestData | None) -> dict[str, Any]:

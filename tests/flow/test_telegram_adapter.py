@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -23,8 +24,17 @@ from bot.errors import (
     PlatformUnavailable,
     StorageBusy,
 )
-from bot.ports import Adapter, Deletes, HasMenu, Intake, ShowsTyping, TakesFiles
-from bot.types import Button, Frame, MessageRef, Place, RichText, Span
+from bot.ports import (
+    Adapter,
+    Deletes,
+    FetchesFiles,
+    HasMenu,
+    HasRoutes,
+    Intake,
+    ShowsTyping,
+    TakesFiles,
+)
+from bot.types import Attachment, Button, Frame, MessageRef, Place, RichText, Span
 from tests.fakes.telegram import FakeTelegram, serve
 
 
@@ -444,7 +454,7 @@ async def test_it_can_do_what_it_claims() -> None:
         TelegramConfig(token=Secret("4242:t")), SystemClock(), random=Random()
     )
     whole: Adapter = adapter
-    for ability in (Deletes, ShowsTyping, TakesFiles, HasMenu):
+    for ability in (Deletes, FetchesFiles, HasMenu, HasRoutes, ShowsTyping, TakesFiles):
         assert isinstance(whole, ability)
     await adapter.close()
 
@@ -470,6 +480,24 @@ async def test_a_file_is_posted_with_its_caption() -> None:
         )
     assert fake.files == {"数据.csv": b"a,b\n1,2\n"}
     assert fake.standing(ada)[0].id == int(ref.id)
+
+
+async def test_a_file_that_came_is_fetched_up_to_a_size() -> None:
+    """What is announced too large is not asked for; what proves too large is not read on."""
+    fake = FakeTelegram()
+    fake.files = {"a.csv": b"q,a\n" * 1000}
+    async with desk(fake) as adapter:
+        known = Attachment(kind="document", id="a.csv", size=4000)
+        assert await adapter.fetch(known, most=4000) == fake.files["a.csv"]
+        calls = len(fake.calls)
+        with pytest.raises(PlatformRefused):
+            await adapter.fetch(known, most=3999)
+        assert len(fake.calls) == calls
+        for attachment in (replace(known, size=None), replace(known, id="gone")):
+            with pytest.raises(PlatformRefused):
+                await adapter.fetch(attachment, most=3999)
+        fake.method_faults["getFile"] = ["502", "refuse"]
+        assert await adapter.fetch(known, most=4000)
 
 
 async def test_the_menu_is_published_per_language_and_for_admins_apart() -> None:
