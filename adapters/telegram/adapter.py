@@ -159,10 +159,16 @@ class TelegramAdapter:
             return self._poison(None, raw, ValueError("no update_id"))
         try:
             parsed = Update.de_json(update, self._bot)
-            return normalise(parsed, raw=raw, me=me, now=self._clock.now())
+            found = normalise(parsed, raw=raw, me=me, now=self._clock.now())
         except Exception as error:
             log.exception("telegram_update_not_understood", update=update_id(update))
             return self._poison(update_id(update), raw, error)
+        if (moved := found.moved) is not None:
+            advice = "if this is the group in FRONTDESK_STAFF, write its new id there"
+            log.warning(
+                "telegram_group_moved", old=moved.old.channel, new=moved.new.channel, advice=advice
+            )
+        return found
 
     def _poison(self, number: int | None, raw: str, error: Exception) -> Intake:
         if number is None:

@@ -20,6 +20,7 @@ from bot.types import Place
 from tests.contract.slack_stage import slack_http, slack_socket
 from tests.fakes.telegram import FakeTelegram, serve
 from tests.fakes.telegram.core import Fault as TelegramFault
+from tests.flow.hooked import site
 
 Fault = Literal["lose send", "lose edit", "ban", "block", "redeliver"]
 """lose: the call takes effect, its answer is lost, once. ban: flood control for 300 s.
@@ -94,6 +95,7 @@ class TelegramStage:
                         await asyncio.sleep(0.01)
                 self.fake.queue.insert(0, self.fake.delivered[-1])
                 self.fake.news.set()
+                self.fake.hook_news.set()
 
 
 @asynccontextmanager
@@ -109,8 +111,17 @@ async def telegram() -> AsyncIterator[Stage]:
             await adapter.close()
 
 
+@asynccontextmanager
+async def telegram_webhook() -> AsyncIterator[Stage]:
+    """Telegram delivering to the desk's listener; calls go out as ever."""
+    fake = FakeTelegram()
+    async with site(fake, None) as here:
+        yield TelegramStage(fake, here.adapter)
+
+
 STAGES: dict[str, Opener] = {
     "slack http": slack_http,
     "slack socket": slack_socket,
     "telegram": telegram,
+    "telegram webhook": telegram_webhook,
 }
