@@ -16,6 +16,7 @@ from bot.errors import (
     LeaseLost,
     NotWelcome,
     PlatformBusy,
+    PlatformError,
     PlatformUnavailable,
     ReplyRetracted,
     StorageError,
@@ -39,6 +40,7 @@ from bot.types import (
     Frame,
     Grounds,
     LedgerRow,
+    MessageRef,
     Notice,
     Progress,
     Replace,
@@ -273,14 +275,18 @@ class _Delivery(Screen):
         else:
             rich = Markdown()(event.text, final=True)
         self._record.said.append(rich.text)
+        once = isinstance(event, Say) and event.once
         for part in split(rich, self._limits.text_max, self._limits.measure):
-            await self._send_aside(Frame(content=part))
+            await self._send_aside(Frame(content=part), once=once)
 
-    async def _send_aside(self, frame: Frame) -> None:
+    async def _send_aside(self, frame: Frame, *, once: bool = False) -> None:
         """One message beside the answer."""
         number, shown = NOTICE_FIRST + self._asides, shown_hash(frame)
         self._asides += 1
         if any(a.part == number and a.shown == shown for a in self._earlier):
+            return
+        if once:
+            await self._send_once(number, shown, frame)
             return
         for tried in range(TRIES):
             try:
@@ -298,6 +304,23 @@ class _Delivery(Screen):
                 await self._clock.sleep(pause)
         anchor = Anchor(part=number, ref=ref, kind="notice", frozen=True, shown=shown)
         await self.anchor(anchor)
+
+    async def _send_once(self, number: int, shown: str, frame: Frame) -> None:
+        """A message that must not come twice: marked before, by an anchor without a message.
+
+        Where it is not known whether it arrived, the mark stays and tells so; nothing is repeated.
+        """
+        nowhere = MessageRef(place=self._place, id="")
+        mark = Anchor(part=number, ref=nowhere, kind="notice", frozen=True, shown=shown)
+        await self.anchor(mark)
+        try:
+            ref = await self._adapter.send(self._place, frame, guard=self._hold.guard)
+        except PlatformError as error:
+            if isinstance(error, PlatformUnavailable) and error.sent:
+                return
+            await self.anchor(replace(mark, ref=None))
+            raise
+        await self.anchor(replace(mark, ref=ref))
 
     async def _send_file(self, event: File, locale: str) -> None:
         """A document, at most once: it is marked before it is sent."""
