@@ -16,13 +16,14 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
 
 from aiohttp import web
 
+from adapters.telegram.adapter import PRIVATE_SECONDS
 from bench import machine
+from bot.reply.live import STEADY
 from bot.types import Limits
 from tests.fakes.glm import KEY, Call, FakeGlm, frame, opened, question_of, sse, usage_of
 from tests.fakes.telegram.core import Answer, FakeTelegram
@@ -190,8 +191,8 @@ class Stage:
             "FRONTDESK_ANSWERS": "open",
             "FRONTDESK_RATE": "0",
             "FRONTDESK_DB": str(self.folder / "desk.db"),
-            "FRONTDESK_HTTP": "",
-            "FRONTDESK_ADMIN_HTTP": "",
+            "FRONTDESK_HTTP": "off",
+            "FRONTDESK_ADMIN_HTTP": "off",
         }
 
     async def _reached(self, event: asyncio.Event, otherwise: str) -> None:
@@ -242,8 +243,9 @@ class Round:
     def lateness(self) -> list[float]:
         """Seconds from the moment a frame was due until its bytes had come in at Telegram.
 
-        The first is due when the chunk is written that makes its text long enough; one after it,
-        the interval after the call before it was answered. The fakes' own time is in it.
+        The first is due when the chunk is written that makes its text long enough, and from there
+        they follow the interval apart: what one was late counts for those behind it, too. The time
+        that the fakes take is in it.
         """
         return [late for shown in self.showings for late in _lateness(shown)]
 
@@ -254,15 +256,11 @@ class Round:
 
 
 def _lateness(shown: Sequence[Showing]) -> list[float]:
-    frames = [one for one in shown if one.stamps and not one.whole]
+    frames = [one for one in shown if one.stamps and not one.whole][: STEADY + 1]
     if not frames:
         return []
-    found = [frames[0].came - _first_due(frames[0])]
-    interval = FRAME_LIMITS.interval
-    for before, after in pairwise(frames):
-        found.append(after.came - before.answered - interval)
-        interval = min(interval * FRAME_LIMITS.growth, FRAME_LIMITS.interval_max)
-    return found
+    first = _first_due(frames[0])
+    return [one.came - (first + PRIVATE_SECONDS * k) for k, one in enumerate(frames)]
 
 
 def _first_due(first: Showing) -> float:

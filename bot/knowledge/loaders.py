@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-import charset_normalizer
 import msgspec
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -62,6 +61,8 @@ def decode(uri: str, content: bytes) -> str:
             "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         )
     except UnicodeDecodeError:
+        import charset_normalizer  # 3 MB that a desk whose files are UTF-8 never needs
+
         guess = charset_normalizer.from_bytes(content, cp_isolation=_ENCODINGS).best()
         if guess is None:
             raise KnowledgeError(
