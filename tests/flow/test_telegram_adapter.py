@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 
 from adapters.telegram.adapter import TelegramAdapter
-from bot.clock import SystemClock
 from bot.config import Secret, TelegramConfig
 from bot.errors import (
     LeaseLost,
@@ -22,96 +18,13 @@ from bot.errors import (
     PlatformLocked,
     PlatformRefused,
     PlatformUnavailable,
-    StorageBusy,
 )
 from bot.ports import (
-    Adapter,
-    Deletes,
-    FetchesFiles,
-    HasMenu,
-    HasRoutes,
     Intake,
-    ShowsTyping,
-    TakesFiles,
 )
-from bot.types import Attachment, Button, Frame, MessageRef, Place, RichText, Span
+from bot.types import Button, Frame, MessageRef, Place, RichText, Span
 from tests.fakes.telegram import FakeTelegram, serve
-
-
-class QuickClock(SystemClock):
-    """Real time, but every rest is a thousandth as long, and notes what was asked."""
-
-    def __init__(self) -> None:
-        self.rests: list[float] = []
-
-    async def sleep(self, seconds: float) -> None:
-        self.rests.append(seconds)
-        await asyncio.sleep(min(seconds, 0.002))
-
-
-class Store:
-    """A sink that keeps what it is given, and fails as often as told."""
-
-    def __init__(self, failures: int = 0) -> None:
-        self.kept: list[Intake] = []
-        self.failures = failures
-        self.news = asyncio.Event()
-
-    async def __call__(self, intakes: Sequence[Intake]) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise StorageBusy("locked")
-        self.kept.extend(intakes)
-        self.news.set()
-
-    async def texts(self, count: int) -> list[str]:
-        """The first `count` messages, waited for."""
-        async with asyncio.timeout(10):
-            while len(self.kept) < count:
-                self.news.clear()
-                await self.news.wait()
-        return [found.message.text if found.message else "" for found in self.kept]
-
-
-def allow() -> None:
-    """A guard that always lets go."""
-
-
-def say(text: str, *, final: bool = True) -> Frame:
-    return Frame(content=RichText(text=text), final=final)
-
-
-@asynccontextmanager
-async def desk(fake: FakeTelegram, *, pace: str = "off") -> AsyncIterator[TelegramAdapter]:
-    async with serve(fake) as root:
-        config = TelegramConfig(token=Secret(fake.token), api_root=root, pace=pace)
-        adapter = TelegramAdapter(config, QuickClock(), random=Random(1))
-        try:
-            yield adapter
-        finally:
-            await adapter.close()
-
-
-@asynccontextmanager
-async def polling(adapter: TelegramAdapter, store: Store) -> AsyncIterator[None]:
-    task = asyncio.create_task(adapter.run(store))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-
-def place(fake: FakeTelegram, channel: int, thread: str | None = None) -> Place:
-    return Place(
-        platform="telegram",
-        account=str(fake.bot_id),
-        channel=str(channel),
-        thread=thread,
-        private=channel > 0,
-    )
-
+from tests.flow.telegram_wire import QuickClock, Store, allow, desk, place, polling, say
 
 # --- in ---
 
@@ -443,90 +356,3 @@ async def test_limits_are_in_utf16_units() -> None:
         await adapter.send(place(fake, ada.id), say(full), guard=allow)
         assert adapter.limits(place(fake, -1)).interval == 3.0
     assert fake.screen(ada) == [full]
-
-
-# --- abilities ---
-
-
-async def test_it_can_do_what_it_claims() -> None:
-    """The optional protocols are found by isinstance; the type checker agrees on Adapter."""
-    adapter = TelegramAdapter(
-        TelegramConfig(token=Secret("4242:t")), SystemClock(), random=Random()
-    )
-    whole: Adapter = adapter
-    for ability in (Deletes, FetchesFiles, HasMenu, HasRoutes, ShowsTyping, TakesFiles):
-        assert isinstance(whole, ability)
-    await adapter.close()
-
-
-async def test_typing_is_shown_and_never_raises() -> None:
-    """Once per 4 s at most, in its topic; a blocked chat is silently left alone."""
-    fake = FakeTelegram()
-    group = fake.group(topics=(5,))
-    async with desk(fake, pace="official") as adapter:
-        await adapter.typing(place(fake, group.id, "5"))
-        await adapter.typing(place(fake, group.id, "5"))
-        await adapter.typing(place(fake, 404))
-    assert fake.actions == [(group.id, 5)]
-
-
-async def test_a_file_is_posted_with_its_caption() -> None:
-    """Bytes and name arrive as they are, over a real multipart form."""
-    fake = FakeTelegram()
-    ada = fake.private()
-    async with desk(fake) as adapter:
-        ref = await adapter.send_file(
-            place(fake, ada.id), "数据.csv", b"a,b\n1,2\n", caption="Your export", guard=allow
-        )
-    assert fake.files == {"数据.csv": b"a,b\n1,2\n"}
-    assert fake.standing(ada)[0].id == int(ref.id)
-
-
-async def test_a_file_that_came_is_fetched_up_to_a_size() -> None:
-    """What is announced too large is not asked for; what proves too large is not read on."""
-    fake = FakeTelegram()
-    fake.files = {"a.csv": b"q,a\n" * 1000}
-    async with desk(fake) as adapter:
-        known = Attachment(kind="document", id="a.csv", size=4000)
-        assert await adapter.fetch(known, most=4000) == fake.files["a.csv"]
-        calls = len(fake.calls)
-        with pytest.raises(PlatformRefused):
-            await adapter.fetch(known, most=3999)
-        assert len(fake.calls) == calls
-        for attachment in (replace(known, size=None), replace(known, id="gone")):
-            with pytest.raises(PlatformRefused):
-                await adapter.fetch(attachment, most=3999)
-        fake.method_faults["getFile"] = ["502", "refuse"]
-        assert await adapter.fetch(known, most=4000)
-
-
-async def test_the_menu_is_published_per_language_and_for_admins_apart() -> None:
-    """Everybody's menu by default; the admins' in their own chats, if they have one."""
-    fake = FakeTelegram()
-    ada = fake.private()
-    words = [("help", {"en": "What I can do", "zh": "帮助"})]
-    secret = [*words, ("stats", {"en": "Numbers", "zh": "统计"})]
-    async with desk(fake) as adapter:
-        await adapter.set_menu(words)
-        await adapter.set_menu(secret, only=[f"telegram:{ada.id}", "telegram:999", "slack:T1/U1"])
-    assert set(fake.menus) == {
-        "default/", "default/en", "default/zh",
-        f"chat:{ada.id}/", f"chat:{ada.id}/en", f"chat:{ada.id}/zh",
-    }  # fmt: skip
-    assert fake.menus["default/zh"][0]["description"] == "帮助"
-    assert len(fake.menus[f"chat:{ada.id}/"]) == 2
-
-
-async def test_the_token_is_in_no_log_and_no_error(caplog: pytest.LogCaptureFixture) -> None:
-    """At the level a desk runs at, whatever fails."""
-    fake = FakeTelegram(token="4242:very-secret-token")
-    ada = fake.private()
-    fake.method_faults["sendMessage"] = ["refuse", "502", "html", "lose"]
-    with caplog.at_level(logging.INFO):
-        async with desk(fake) as adapter:
-            for _ in range(4):
-                with pytest.raises(PlatformUnavailable) as caught:
-                    await adapter.send(place(fake, ada.id), say("x"), guard=allow)
-                assert "very-secret" not in repr(caught.value)
-                assert caught.value.__context__ is None or caught.value.__suppress_context__
-    assert "very-secret" not in caplog.text
