@@ -55,6 +55,10 @@ Figures = list[tuple[str, str]]
 # --- the model, in a process of its own -----------------------------------------------------------
 
 
+CHUNK = sse(frame("STAMP "), done=False).replace(b"%", b"%%").replace(b"STAMP", b"%.5f")
+"""Made once: the model's process must not take the CPU that the desk is waiting for."""
+
+
 async def stamped(glm: FakeGlm, request: web.Request, call: Call) -> web.StreamResponse:
     """CHUNKS chunks, each the time it is written at; over STREAM_SECONDS when asked for slowly."""
     seconds = STREAM_SECONDS if SLOWLY in question_of(call.body) else 0.0
@@ -63,7 +67,7 @@ async def stamped(glm: FakeGlm, request: web.Request, call: Call) -> web.StreamR
     for number in range(CHUNKS - 1):
         if seconds:
             await asyncio.sleep(start + number * seconds / CHUNKS - time.monotonic())
-        await response.write(sse(frame(f"{time.monotonic():.5f} "), done=False))
+        await response.write(CHUNK % time.monotonic())
     if seconds:
         await asyncio.sleep(start + seconds - time.monotonic())
     last = frame(f"{time.monotonic():.5f} {LAST}", finish="stop", usage=usage_of("x" * 99, "x"))
