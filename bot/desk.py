@@ -55,14 +55,26 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(
-    loaded: Loaded, *, read_only: bool = False, database: str | None = None
+    loaded: Loaded,
+    *,
+    read_only: bool = False,
+    database: str | None = None,
+    knowledge: str | None = None,
 ) -> AsyncIterator[Desk]:
-    """Open the stores and the model. Raises AlreadyRunning when another process writes."""
+    """Open the stores and the model. Raises AlreadyRunning when another process writes.
+
+    `knowledge` names another database, whose knowledge is read instead of this one's.
+    """
     config, clock = loaded.config, SystemClock()
     config = replace(config, database=database or config.database)
     async with AsyncExitStack() as stack:
         stores = await open_stores(config.database, clock, read_only=read_only)
         stack.push_async_callback(stores.close)
+        passages = stores.passages
+        if knowledge is not None:
+            read = await open_stores(knowledge, clock, read_only=True)
+            stack.push_async_callback(read.close)
+            passages = read.passages
         model = _model(config, clock)
         stack.push_async_callback(model.close)
 
@@ -73,7 +85,7 @@ async def open_desk(
             config=config,
             clock=clock,
             stores=stores,
-            knowledge=KnowledgeBase(stores.passages, clock),
+            knowledge=KnowledgeBase(passages, clock),
             model=model,
             reports=Reports(config.desk, clock, stores.ledger, stores.inbox, ask_model),
         )

@@ -55,7 +55,7 @@ class ConsoleAdapter:
 
     `run` returns at the end of input; at a terminal, when the person leaves. `taken` then says how
     many messages came in. `depth` (Inbox.depth) tells the screen when an answer has settled and
-    `rows` (Ledger.rows) what it took; typed lines are kept in `history`, or in the user's own state.
+    `rows` (Ledger.rows) what it took. Typed lines are kept in `history`, else in the user's state.
     """
 
     platform = "console"
@@ -144,7 +144,9 @@ class ConsoleAdapter:
             text=text,
             said_at=self._clock.now(),
             position=position,
-            alone=True,
+            # Piped lines wait together and are answered one by one. Who types waits for the answer,
+            # and may stop it: a message that stands alone cannot be stopped.
+            alone=not self._live or text.startswith("/"),
         )
         return Intake(raw=json.dumps({"text": text}), delivery=key, message=message)
 

@@ -50,24 +50,40 @@ def run(level: str) -> int:
 
     Piped input is answered line by line:  echo "How do I return an item?" | frontdesk run
     """
-    return _serve(level, "run")
+    loaded = load()
+    if not (loaded.config.telegram.token or loaded.config.slack.bot_token):
+        return _chat(loaded, level)
+    log_to_stderr(loaded, level or "info")
+    from bot import app
+
+    return asyncio.run(app.run(loaded, mode="run"))
 
 
 @cli.command(short_help="Chat with the desk in this terminal.")
+@click.option("--model", metavar="NAME", default="", help="Ask this model instead.")
+@click.option("--no-knowledge", is_flag=True, help="The model alone, without the knowledge base.")
 @click.pass_obj
-def chat(level: str) -> int:
-    """Chat with the desk in this terminal, whatever platforms are set up."""
-    return _serve(level, "chat")
+def chat(level: str, model: str, *, no_knowledge: bool) -> int:
+    """Chat with the desk in this terminal, whatever platforms are set up.
 
+    Enter sends; Alt-Enter, or Enter after a backslash, starts a new line; what is pasted stays as
+    it is. Tab completes a /command and the arrows bring back earlier lines. Ctrl-C stops an answer,
+    Ctrl-D or quit leaves. Piped input is answered line by line.
 
-def _serve(level: str, mode: Any) -> int:
+    While a desk runs on the same database, this chat reads its knowledge and keeps nothing.
+    """
     loaded = load()
-    platforms = loaded.config.telegram.token or loaded.config.slack.bot_token
-    served = mode == "run" and bool(platforms)
-    log_to_stderr(loaded, level or ("info" if served else "warning"))
-    from bot import app
+    return _chat(loaded, level, model=model, knowledge=not no_knowledge)
 
-    return asyncio.run(app.run(loaded, mode=mode))
+
+def _chat(loaded: Loaded, level: str, **choice: Any) -> int:
+    log_to_stderr(loaded, level or "warning")
+    from bot import chat as terminal
+
+    def beside(path: str) -> None:
+        click.echo(say(locale_of(loaded), "operator.console_reads", path=path), err=True)
+
+    return asyncio.run(terminal.run(loaded, beside=beside, **choice))
 
 
 @cli.group()

@@ -280,13 +280,19 @@ def test_help_loads_nothing_heavy() -> None:
 class Session:
     """`frontdesk chat` at the other end of a pseudo-terminal."""
 
-    def __init__(self, cwd: Path, *words: str) -> None:
+    def __init__(self, cwd: Path, *words: str, **settings: str) -> None:
         main, there = pty.openpty()
         self._fd = main
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bot", *words],
             cwd=cwd,
-            env=environ(TERM="xterm", COLUMNS="80", LINES="24"),
+            env=environ(
+                TERM="xterm",
+                COLUMNS="80",
+                LINES="24",
+                XDG_STATE_HOME=str(cwd / "state"),
+                **settings,
+            ),
             stdin=there,
             stdout=there,
             stderr=there,

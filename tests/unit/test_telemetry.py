@@ -119,6 +119,42 @@ def test_the_settings_own_secrets_are_starred_whatever_their_shape() -> None:
     assert lines(out)[0]["event"] == "a"
 
 
+class Bot:
+    """As the library's own: what it prints of itself holds the token."""
+
+    def __repr__(self) -> str:
+        return f"Bot[token={MADE}]"
+
+
+MADE = "an-unusual-token"
+"""Stands in no line that a traceback quotes."""
+
+
+@pytest.mark.parametrize("human", [True, False])
+@pytest.mark.parametrize("library", [True, False])
+def test_a_traceback_shows_no_local_of_any_frame(human: bool, library: bool) -> None:
+    """Locals hold tokens, keys and people's words in shapes that no pattern knows."""
+    out = Terminal() if human else io.StringIO()
+    telemetry.setup(now=lambda: 0, stream=out)
+
+    def call(bot: Bot, said: str) -> None:
+        password = MADE.upper()
+        raise RuntimeError(f"no answer after {len(password)} s")
+
+    try:
+        call(Bot(), MADE)
+    except RuntimeError:
+        if library:
+            logging.getLogger("some.library").exception("failed")
+        else:
+            structlog.get_logger().exception("failed")
+    text = out.getvalue()
+    assert "RuntimeError: no answer after 16 s" in text
+    assert "in call" in text
+    assert MADE not in text.lower()
+    assert "Bot[" not in text
+
+
 def test_a_second_setup_replaces_the_first() -> None:
     first, second = started(), started()
     structlog.get_logger().info("once")

@@ -1,0 +1,112 @@
+"""The desk in this terminal: one person and no platform, beside a running desk too."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import structlog
+
+from bot.app import MEMORY, NOTHING_TO_SERVE, SAMPLE, Service
+from bot.config import Config, Loaded
+from bot.desk import Desk, open_desk, take_in
+from bot.errors import AlreadyRunning, UserError
+
+log = structlog.get_logger()
+
+Beside = Callable[[str], None]
+"""Told the database's path when another desk holds it, so that this chat only reads there."""
+
+
+async def run(loaded: Loaded, *, beside: Beside, model: str = "", knowledge: bool = True) -> int:
+    """Chat until the person leaves, or the piped input ends; the exit status.
+
+    `model` answers instead of the configured ones; without `knowledge` it answers alone. Raises
+    UserError when there is no model for that, StorageError for a database that cannot be used.
+    """
+    if not _somebody_types():
+        sys.stderr.write(NOTHING_TO_SERVE)
+        return 2
+    config = chosen(loaded.config, model=model, knowledge=knowledge)
+    async with _opened(replace(loaded, config=config), beside) as desk:
+        return await _converse(desk)
+
+
+def chosen(config: Config, *, model: str, knowledge: bool) -> Config:
+    """The settings with another model, or without knowledge.
+
+    A name that is not in the chain is asked for at the first model's provider.
+    """
+    if (model or not knowledge) and not config.models:
+        raise UserError("operator.console_no_model")
+    if model:
+        named = [one for one in config.models if one.name == model]
+        one = named[0] if named else replace(config.models[0], name=model)
+        config = replace(config, models=(one,))
+    if not knowledge:
+        alone = replace(config.knowledge, folder="")
+        config = replace(config, knowledge=alone, desk=replace(config.desk, answers="open"))
+    return config
+
+
+@asynccontextmanager
+async def _opened(loaded: Loaded, beside: Beside) -> AsyncIterator[Desk]:
+    """On the desk's own file; in memory for a first look, or while another desk holds the file."""
+    config = loaded.config
+    folder = config.knowledge.folder
+    async with AsyncExitStack() as stack:
+        if not folder and not await asyncio.to_thread(Path(config.database).exists):
+            desk = await stack.enter_async_context(open_desk(loaded, database=MEMORY))
+            await _learn(desk, str(resources.files("bot").joinpath(SAMPLE)))
+        else:
+            try:
+                desk = await stack.enter_async_context(open_desk(loaded))
+                await _learn(desk, folder)
+            except AlreadyRunning:
+                beside(config.database)
+                other = open_desk(loaded, database=MEMORY, knowledge=config.database)
+                desk = await stack.enter_async_context(other)
+        yield desk
+
+
+async def _learn(desk: Desk, folder: str) -> None:
+    """Take a folder in, unless nothing asks the knowledge base anyway."""
+    if not folder or desk.config.desk.answers == "open":
+        return
+    report = await take_in(desk.knowledge, Path(folder))
+    for problem in report["failed"]:
+        log.warning("knowledge_not_read", problem=problem)
+
+
+async def _converse(desk: Desk) -> int:
+    """One person at a terminal, or lines through a pipe."""
+    from adapters.console import ConsoleAdapter
+
+    stores = desk.stores
+    console = ConsoleAdapter(
+        desk.config.desk, desk.clock, depth=stores.inbox.depth, rows=stores.ledger.rows
+    )
+    service = await Service.build(desk)
+    service.join(console)
+    service.public = False
+    status = await service.run()
+    if not console.taken and not sys.stdin.isatty():
+        sys.stderr.write(NOTHING_TO_SERVE)
+        return 2
+    return status
+
+
+def _somebody_types() -> bool:
+    """A terminal, or something other than nothing piped in."""
+    if sys.stdin is None or sys.stdin.closed:
+        return False
+    if sys.stdin.isatty():
+        return True
+    with suppress(OSError):
+        return not Path("/dev/null").samefile(f"/dev/fd/{sys.stdin.fileno()}")
+    return True

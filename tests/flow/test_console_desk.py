@@ -1,0 +1,110 @@
+"""`frontdesk chat` as a person meets it: a real process at a real terminal, a model on the wire."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.lock import LockFile
+from tests.fakes.glm import KEY
+from tests.unit.test_cli import ROOT, Done, Session, frontdesk
+
+
+@pytest.fixture
+def slow_glm() -> Iterator[str]:
+    """The address of a model that takes four seconds for an answer."""
+    words = ["-m", "tests.fakes.glm", "--chunks", "40", "--delay", "0.1"]
+    with subprocess.Popen(
+        [sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        yield process.stdout.readline().strip()
+        process.terminate()
+
+
+def test_ctrl_c_stops_a_model_in_the_middle_and_the_session_goes_on(
+    tmp_path: Path, slow_glm: str
+) -> None:
+    settings = {"MODEL_API_KEY": KEY, "MODEL_BASE_URL": slow_glm}
+    session = Session(tmp_path, "chat", "--no-knowledge", **settings)
+    session.until("›")
+    session.press("Tell me a story\r")
+    session.until("You asked")
+    session.press("\x03")
+    session.until("Stopping")
+    session.until("Stopped.")  # the mark under the answer
+    session.until("›")
+    assert "End of answer" not in session.paper
+    session.press("And now?\r")
+    session.until("End of answer")
+    session.until("›")
+    session.press("quit\r")
+    session.until("Goodbye.")
+    assert session.ended() == 0
+
+
+def test_another_model_is_asked_by_its_name(tmp_path: Path, slow_glm: str) -> None:
+    settings = {"MODEL_API_KEY": KEY, "MODEL_BASE_URL": slow_glm}
+    session = Session(tmp_path, "chat", "--no-knowledge", "--model", "glm-4.7", **settings)
+    session.until("›")
+    session.press("Tell me about lamps\r")
+    session.until("tokens · glm-4.7\x1b")
+    session.press("\x04")
+    session.until("Goodbye.")
+    assert session.ended() == 0
+
+
+def test_lines_come_back_in_the_next_session_and_are_the_owners_only(tmp_path: Path) -> None:
+    for keys in ("How do I return an item?\r", "\x1b[A\r"):
+        session = Session(tmp_path, "chat")
+        session.until("›")
+        session.press(keys)
+        session.until("Source")
+        session.until("›")
+        session.press("\x04")
+        session.until("Goodbye.")
+        assert session.ended() == 0
+    (kept,) = (tmp_path / "state").rglob("console_history")
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.read_text("utf-8").count("How do I return an item?") == 1
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A folder whose database knows one thing that the sample does not."""
+    (tmp_path / "faq.csv").write_text("question,answer\nWho is Zara?,Our parrot.\n", "utf-8")
+    assert frontdesk(["kb", "import", "faq.csv"], tmp_path).returncode == 0
+    return tmp_path
+
+
+def asked(folder: Path, *words: str) -> Done:
+    return frontdesk(["chat", *words], folder, stdin=b"Who is Zara?\n")
+
+
+def test_a_chat_answers_from_the_desks_own_knowledge(shop: Path) -> None:
+    done = asked(shop)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Our parrot." in done.stdout
+
+
+def test_beside_a_running_desk_a_chat_reads_its_knowledge_and_keeps_nothing(shop: Path) -> None:
+    before = (shop / "frontdesk.db").read_bytes()
+    lock = LockFile(str(shop / "frontdesk.db"))
+    lock.take()
+    done = asked(shop)
+    lock.let_go()
+    assert done.returncode == 0
+    assert "Our parrot." in done.stdout
+    assert "nothing said here is kept" in done.stderr
+    assert (shop / "frontdesk.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("words", [["--no-knowledge"], ["--model", "x"]])
+def test_without_any_model_it_is_said_what_to_set(words: list[str], tmp_path: Path) -> None:
+    done = asked(tmp_path, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "MODEL_API_KEY" in done.stderr
