@@ -116,6 +116,8 @@ def _slack(desk: Desk, commands: Commands) -> Adapter:
         desk.clock,
         random=SystemRandom(),
         words=tuple(commands.table),
+        party=desk.stores.threads.party,
+        context=True,
     )
 
 

@@ -115,7 +115,9 @@ class IncomingMessage:
     compared, never shown. `said_at` is in ms since the epoch. `quoted` is the text replied to and
     `quoted_user` who wrote that.
     `alone`: a command or a press, never answered together with its neighbours.
-    `forward` is what a timer sends on when it is due.
+    `forward` is what a timer sends on when it is due. `directed` is False for what was said among
+    others, in a conversation that the desk takes part in: it is remembered, not answered.
+    `recalled`: `quoted` is what was said here before the desk was called in.
     """
 
     key: str
@@ -131,6 +133,7 @@ class IncomingMessage:
     reply_to: str | None = None
     quoted: str | None = None
     quoted_user: str | None = None
+    recalled: bool = False
     attachments: tuple[Attachment, ...] = ()
     forward: Forward | None = None
 

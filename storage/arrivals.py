@@ -10,6 +10,7 @@ from bot.types import ConversationId, IncomingMessage, Place, Signal, value
 from storage.codec import read_message, write_message, write_place
 from storage.database import Cell, Row, Tx
 from storage.rows import number, number_or_none, string
+from storage.threads import hear, note_addressed, shared
 
 SETTLE_MOST = 5_000
 """Ms that pieces of one message may be awaited; what is due later is no piece, but a timer."""
@@ -21,7 +22,7 @@ class Arrival:
 
     moved: Move | None = None
     message: dict[str, Cell] | None = None
-    place: Place | None = None
+    said: IncomingMessage | None = None
     signal: Signal | None = None
     signal_delivery: str | None = None
     dead: dict[str, Cell] | None = None
@@ -51,7 +52,7 @@ def arrival(intake: Intake, *, now: int) -> Arrival:
     return Arrival(
         moved=intake.moved,
         message=message,
-        place=intake.message.place if intake.message else None,
+        said=intake.message,
         signal=_signed(intake),
         signal_delivery=_delivery(intake.signal.conversation, intake.delivery)
         if intake.signal
@@ -97,15 +98,25 @@ async def add_arrival(tx: Tx, arrived: Arrival, *, now: int) -> Stored:
     if arrived.moved is not None:
         return Stored(new=await _move(tx, arrived.moved), work=True)
     stored = Stored()
-    if arrived.message is not None and arrived.place is not None:
-        due_at = await add_message(tx, arrived.message, arrived.place)
-        if due_at is None:
+    if arrived.message is not None and arrived.said is not None:
+        stored = await _add_said(tx, arrived.said, arrived.message, now=now)
+        if not stored.new:
             return stored
-        stored = Stored(new=True, work=True)
     if arrived.signal is not None:
         signalled = await _add_signal(tx, arrived.signal, arrived.signal_delivery, now=now)
         stored = replace(signalled, new=stored.new or signalled.new, work=True)
     return stored
+
+
+async def _add_said(tx: Tx, said: IncomingMessage, columns: dict[str, Cell], *, now: int) -> Stored:
+    """A message to the desk goes into its line; one among others is only remembered."""
+    if not said.directed:
+        return Stored(new=await hear(tx, said, columns, now=now))
+    if await add_message(tx, columns, said.place) is None:
+        return Stored()
+    if shared(said.place):
+        await note_addressed(tx, said, now=now)
+    return Stored(new=True, work=True)
 
 
 async def add_message(tx: Tx, columns: dict[str, Cell], place: Place) -> int | None:

@@ -13,6 +13,7 @@ from bot.types import PersonId, Settlement
 from storage.codec import Undecodable, read_message, read_place
 from storage.database import Database, Row, Tx
 from storage.rows import number, string
+from storage.threads import SEVERAL
 
 JsonObject = dict[str, Any]
 
@@ -105,6 +106,7 @@ async def erase(tx: Tx, settlement: Settlement, *, now: int) -> None:
     await tx.run("blank_summaries", person=person, memory=f"person:{person}")
     for statement in ("drop_turns", "blank_tickets", "blank_gaps", "blank_person"):
         await tx.run(statement, person=person)
+    await tx.run("drop_turns", person=SEVERAL)
     await tx.run("close_forms", person=person, memory="")
     await tx.run("add_erasure", person=person, now=now)
 

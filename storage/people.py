@@ -30,9 +30,7 @@ class SqlPeople:
 
         async def work(tx: Tx) -> Person:
             if (found := await _find(tx, known)) is None:
-                row = (await tx.run("add_person", name=sender.name, now=now))[0]
-                await tx.run("add_identity", person=number(row, "id"), **known)
-                found = Person(id=PersonId(number(row, "id")), name=sender.name), None
+                found = await _add(tx, known, sender, now=now), None
             person = found[0]
             if _renamed(person, sender):
                 await tx.run("rename_person", id=person.id, name=sender.name)
@@ -49,6 +47,19 @@ class SqlPeople:
             await tx.run("set_role", id=person, role=role.value)
 
         await self._database.write(work)
+
+
+async def enrol(tx: Tx, place: Place, sender: Sender, *, now: int) -> PersonId:
+    """Whom a platform knows by this id, within another's transaction; somebody new is added."""
+    known = {"platform": place.platform, "account": place.account, "user_id": sender.user}
+    found = await _find(tx, known)
+    return (found[0] if found else await _add(tx, known, sender, now=now)).id
+
+
+async def _add(tx: Tx, known: dict[str, str], sender: Sender, *, now: int) -> Person:
+    row = (await tx.run("add_person", name=sender.name, now=now))[0]
+    await tx.run("add_identity", person=number(row, "id"), **known)
+    return Person(id=PersonId(number(row, "id")), name=sender.name)
 
 
 _Found = tuple[Person, str | None]

@@ -20,6 +20,7 @@ class Retention:
     done: int = 7
     dead: int = 30
     signals: int = 7
+    party: int = 30
 
 
 async def prune(database: Database, retention: Retention, *, now: int) -> dict[str, int]:
@@ -30,6 +31,7 @@ async def prune(database: Database, retention: Retention, *, now: int) -> dict[s
         "dead": await _slices(database, "prune_inbox", now, retention.dead, state=3),
         "signals": await _slices(database, "prune_signals", now, retention.signals),
         "turns": await _slices(database, "prune_turns", now, retention.history),
+        "party": await _slices(database, "prune_party", now, retention.party),
     }
 
 

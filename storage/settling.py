@@ -36,6 +36,7 @@ from storage.erasure import erase
 from storage.lines import put_to_sleep
 from storage.rows import number
 from storage.skills import add_use, close_forms, open_form
+from storage.threads import shared
 
 DONE = 2
 DEAD = 3
@@ -76,6 +77,8 @@ async def finish(
     if settlement.ledger is not None:
         await _add_ledger(tx, settlement.ledger, lease, settlement)
     await tx.run("drop_answer", id=lease.id)
+    if settlement.outcome == "declined" and shared(lease.place):
+        await tx.run("leave_party", conversation=conversation, sender=lease.sender.user)
     await put_to_sleep(tx, conversation, now=now)
 
 

@@ -17,6 +17,7 @@ from storage.settings import SqlSettings
 from storage.skills import SqlForms, SqlUses
 from storage.sqlite import SqliteDatabase
 from storage.summaries import SqlSummaries
+from storage.threads import SqlThreads
 from storage.tickets import SqlTickets
 
 
@@ -40,6 +41,7 @@ class Stores:
     audits: SqlAudits
     broadcasts: SqlBroadcasts
     exports: SqlExports
+    threads: SqlThreads
 
     async def close(self) -> None:
         """Finish what is under way and let go of the file."""
@@ -65,6 +67,7 @@ def stores(database: Database, clock: Clock) -> Stores:
         audits=SqlAudits(database),
         broadcasts=SqlBroadcasts(database),
         exports=SqlExports(database),
+        threads=SqlThreads(database, clock),
     )
 
 

@@ -191,6 +191,7 @@ def _said(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMessag
         directed=directed,
         alone=words.startswith("/"),
         quoted=setting.quoted if called else None,
+        recalled=bool(called and setting.quoted),
         attachments=tuple(_attachment(file) for file in event.get("files") or ()),
     )
 

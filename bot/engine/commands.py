@@ -110,6 +110,7 @@ class Commands:
             Command(word="person", run=self._person),
             Command(word="lang", run=self._lang),
             Command(word="feedback", run=self._feedback, listed=False),
+            Command(word="quiet", run=self._quiet, listed=False),
             Command(word="stats", run=self._stats, roles=ADMINS),
             Command(word="health", run=self._health, roles=ADMINS),
         )
@@ -200,6 +201,11 @@ class Commands:
         else:
             yield Notice(key="lang.usage")
             yield _done()
+
+    async def _quiet(self, call: Call) -> AsyncIterator[ReplyEvent]:
+        # In a thread the exchange ended when the word arrived; this only says so.
+        yield Notice(key="quiet.private" if call.place.private else "quiet.here")
+        yield _done()
 
     async def _feedback(self, call: Call) -> AsyncIterator[ReplyEvent]:
         # A thumb was pressed; the platform has thanked for it where the press was.

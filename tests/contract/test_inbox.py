@@ -112,7 +112,7 @@ async def test_control_characters_and_right_to_left_marks_come_back_unchanged(
 
 
 async def test_all_fields_of_a_message_come_back(desk: Stores) -> None:
-    said = replace(message(1), quoted="q", reply_to="9", delivery="x", directed=False)
+    said = replace(message(1), quoted="q", reply_to="9", delivery="x", recalled=True)
     await put(desk, said)
     assert (await lease_one(desk)).messages[0].message == said
 

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from adapters.slack.adapter import SlackAdapter
-from bot.app import Service
-from bot.clock import SystemClock
-from bot.config import Config, HttpConfig, Loaded, Secret, SlackConfig
-from bot.desk import open_desk
-from tests.fakes.slack import APP_TOKEN, BOT, BOT_TOKEN, SIGNING_SECRET, FakeSlack
-from tests.flow.slack_desk import mounted, until
-
-FAQ = """\
-# Returns
-
-## How long does a refund take?
-
-Five working days after the parcel has arrived. Ask <!channel> or <@U1> if it takes longer.
-"""
+from tests.fakes.slack import BOT, FakeSlack
+from tests.flow.slack_desk import until
+from tests.flow.slack_service import says, served
 
 
 @pytest.fixture
@@ -35,42 +20,6 @@ async def slack() -> AsyncIterator[FakeSlack]:
     fake.core.users = {"U1": {"real_name": "Ann", "locale": "en-US"}}
     yield fake
     await fake.close()
-
-
-@asynccontextmanager
-async def served(slack: FakeSlack, mode: str, folder: Path) -> AsyncIterator[SlackAdapter]:
-    """A desk with its own database and one document, on Slack."""
-    (folder / "faq.md").write_text(FAQ, "utf-8")
-    config = SlackConfig(
-        bot_token=Secret(BOT_TOKEN),
-        app_token=Secret(APP_TOKEN),
-        signing_secret=Secret(SIGNING_SECRET),
-        api_root=slack.api_root,
-        mode=mode,
-    )
-    adapter = SlackAdapter(config, SystemClock(), random=random.Random(3))
-    settings = Loaded(config=Config(http=HttpConfig(public="", operator="")))
-    async with open_desk(settings, database=str(folder / "desk.db")) as desk:
-        await desk.knowledge.import_folder(folder)
-        service = await Service.build(desk)
-        service.join(adapter)
-        running = asyncio.create_task(service.run())
-        try:
-            if mode == "http":
-                await adapter.start()
-                async with mounted(adapter) as url:
-                    slack.target = url
-                    yield adapter
-            else:
-                await asyncio.wait_for(slack.connected.wait(), 5)
-                yield adapter
-        finally:
-            service.end()
-            await running
-
-
-def says(slack: FakeSlack, channel: str, words: str) -> bool:
-    return any(words in shown.markdown for shown in slack.core.shown(channel))
 
 
 @pytest.mark.parametrize("mode", ["http", "socket"])
