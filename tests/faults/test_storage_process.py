@@ -68,6 +68,10 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def pages(path: Path) -> int:
+    return path.stat().st_size // 4096
+
+
 def overwrite(path: Path, first: int) -> None:
     """Spoil half of every page from the `first` on."""
     raw = bytearray(path.read_bytes())
@@ -154,10 +158,12 @@ async def test_the_lock_remembers_how_the_last_stop_was(tmp_path: Path) -> None:
 
 async def _damaged(path: Path) -> None:
     """A database whose pages behind the schema are overwritten."""
+    await (await open_stores(str(path), HandClock())).close()
+    schema = pages(path)
     desk = await open_stores(str(path), HandClock())
     await put(desk, *(message(n, "word " * 200, alone=True) for n in range(200)))
     await desk.close()
-    overwrite(path, first=60)
+    overwrite(path, first=schema + 1)
 
 
 def mark_unclean(path: Path) -> None:
