@@ -147,8 +147,17 @@ async def _history(stores: Stores) -> Figures:
     async def fill(tx: Tx, memory: int) -> None:
         count = per_memory
         row = (await tx.run("reserve_turns", key=f"m{memory}", count=count))[0]
-        common = {"memory": row["id"], "role": "user", "text": TEXT, "name": "", "tokens": 0}
-        turns = [{**common, "seq": n, "said_at": n, "person": 1} for n in range(count)]
+        common = {
+            "memory": row["id"],
+            "role": "user",
+            "text": TEXT,
+            "name": "",
+            "tokens": 0,
+            "answer": None,
+        }
+        turns = [
+            {**common, "seq": n, "said_at": n, "person": 1, "answer": None} for n in range(count)
+        ]
         await tx.run_many("add_turn", turns)
 
     for start in range(0, HISTORY // per_memory, 100):

@@ -21,6 +21,7 @@ from bot.engine.handoff import Handoff
 from bot.engine.owners import Owners
 from bot.engine.personal import Personal
 from bot.engine.reports import Reports
+from bot.engine.sharing import Sharing
 from bot.knowledge.base import KnowledgeBase
 from bot.model import build_model, probe
 from bot.model.build import usable
@@ -167,7 +168,11 @@ def _rows(desk: Desk) -> tuple[Command, ...]:
         stores.broadcasts,
         code=lambda: f"{secrets.randbelow(10**6):06}",
     )
-    return (*Personal(desk.config.privacy, stores.exports).commands(), *owners.commands())
+    return (
+        *Personal(desk.config.privacy, stores.exports).commands(),
+        *owners.commands(),
+        Sharing(stores.history).command(),
+    )
 
 
 async def take_in(knowledge: KnowledgeBase, path: Path, *, by: str = "cli") -> dict[str, Any]:

@@ -353,6 +353,22 @@ class History(Protocol):
 
 
 @value
+class Exchange:
+    """A question and its answer, as they were said."""
+
+    question: str
+    text: str
+
+
+class Exchanges(Protocol):
+    """Past answers, by their number."""
+
+    async def exchange(self, answer: AnswerId, place: Place, memory: MemoryId) -> Exchange | None:
+        """What this memory holds of an answer given at this place; None: nothing (any more)."""
+        ...
+
+
+@value
 class Summary:
     """What a memory held up to turn number `through`; `later` turns were said after that."""
 
@@ -547,6 +563,8 @@ __all__ = [
     "Deletes",
     "Depth",
     "Embedder",
+    "Exchange",
+    "Exchanges",
     "FetchesFiles",
     "FindsPosts",
     "Forms",

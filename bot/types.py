@@ -47,6 +47,11 @@ class Place:
             ":".join((self.platform, self.account, self.channel, self.thread or ""))
         )
 
+    @property
+    def whispered(self) -> bool:
+        """Only the person "@id" sees what is said here, though others meet in the channel."""
+        return self.private and (self.thread or "").startswith("@")
+
 
 @value
 class MessageRef:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from bot.types import MemoryId, Turn
+from collections.abc import Sequence
+
+from bot.ports import Exchange
+from bot.types import AnswerId, MemoryId, Place, Turn
 from storage.database import Database, Row, Tx
 from storage.rows import number, string, word
 
 
 class SqlHistory:
-    """History over the tables memory and turn; settlements write them."""
+    """History and Exchanges over the tables memory and turn; settlements write them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -19,6 +22,17 @@ class SqlHistory:
             return [turn_of(row) for row in reversed(rows)]
 
         return await self._database.read(work)
+
+    async def exchange(self, answer: AnswerId, place: Place, memory: MemoryId) -> Exchange | None:
+        key = place.conversation
+
+        async def work(tx: Tx) -> Sequence[Row]:
+            return await tx.run("turns_of_answer", memory=memory, answer=answer, conversation=key)
+
+        said = {string(row, "role"): string(row, "text") for row in await self._database.read(work)}
+        if "assistant" not in said:
+            return None
+        return Exchange(question=said.get("user", ""), text=said["assistant"])
 
 
 def turn_of(row: Row) -> Turn:

@@ -68,7 +68,7 @@ async def finish(
     await tx.run_many("finish_message", [{"id": m.id, **common} for m in lease.messages])
     for key in settlement.covers:
         await tx.run("cover_message", dedupe=dedupe_key(lease.conversation, key), now=now)
-    await _add_turns(tx, settlement)
+    await _add_turns(tx, settlement, lease)
     await close_forms(tx, settlement)
     for change in settlement.changes:
         await _apply(tx, change, lease, settlement, now=now)
@@ -82,7 +82,7 @@ async def finish(
     await put_to_sleep(tx, conversation, now=now)
 
 
-async def _add_turns(tx: Tx, settlement: Settlement) -> None:
+async def _add_turns(tx: Tx, settlement: Settlement, lease: Lease) -> None:
     if not settlement.turns:
         return
     count = len(settlement.turns)
@@ -100,6 +100,7 @@ async def _add_turns(tx: Tx, settlement: Settlement) -> None:
                 "name": turn.name,
                 "tokens": turn.tokens,
                 "person": settlement.person,
+                "answer": lease.id,
             }
             for seq, turn in enumerate(settlement.turns, start=first)
         ],

@@ -91,4 +91,5 @@ async def _remember(tx: Tx, place: Place, text: str, *, name: str, person: int, 
         name=name,
         tokens=0,
         person=person,
+        answer=None,
     )

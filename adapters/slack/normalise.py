@@ -83,7 +83,7 @@ def whisper_place(me: Me, channel: str, user: str) -> Place:
 
 def whispered_to(place: Place) -> str | None:
     """The user who alone sees what is said there, if it is such a place."""
-    return place.thread[1:] if place.thread and place.thread.startswith("@") else None
+    return place.thread[1:] if place.thread and place.whispered else None
 
 
 def joined_thread(body: Json, me: Me) -> Place | None:

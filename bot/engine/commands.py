@@ -230,14 +230,18 @@ def _told(word: str) -> dict[str, str]:
     return {locale: say(locale, f"command.{word}") for locale in LOCALES}
 
 
-def below(answer: AnswerId, *, staffed: bool) -> ButtonRows:
-    """What can be pressed under a finished answer: verdicts, and a person where there is one."""
+def below(answer: AnswerId, place: Place, *, staffed: bool) -> ButtonRows:
+    """What can be pressed under a finished answer: verdicts, a person where there is one, and,
+    where only one person sees it, to show it to the others.
+    """
     thumbs = (
         Button(label="answer.good", action=f"/feedback up {answer}"),
         Button(label="answer.bad", action=f"/feedback down {answer}"),
     )
     person = Button(label="answer.person", action="/person")
-    return (thumbs, (person,)) if staffed else (thumbs,)
+    share = Button(label="answer.share", action=f"/share {answer}")
+    more = (*((share,) if place.whispered else ()), *((person,) if staffed else ()))
+    return (thumbs, more) if more else (thumbs,)
 
 
 def _done(*changes: Change) -> Done:

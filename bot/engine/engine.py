@@ -239,7 +239,8 @@ class Engine:
                         saving = say(asked.locale, "access.saving", until=asked.until)
                         yield Text(delta="\n\n" + saving)
                     if isinstance(event, Done) and event.route in RATED:
-                        yield Buttons(rows=below(lease.id, staffed=self._staff is not None))
+                        staffed = self._staff is not None
+                        yield Buttons(rows=below(lease.id, lease.place, staffed=staffed))
                     yield event
                 if self._summariser is not None:
                     self._summariser.offer(question.memory)

@@ -30,8 +30,15 @@ INSERT INTO memory (key, next_seq) VALUES (:key, :count)
 ON CONFLICT (key) DO UPDATE SET next_seq = memory.next_seq + :count RETURNING id, next_seq;
 
 -- add_turn: one thing said
-INSERT INTO turn (memory, seq, role, text, said_at, name, tokens, person)
-VALUES (:memory, :seq, :role, :text, :said_at, :name, :tokens, :person);
+INSERT INTO turn (memory, seq, role, text, said_at, name, tokens, person, answer)
+VALUES (:memory, :seq, :role, :text, :said_at, :name, :tokens, :person, :answer);
+
+-- turns_of_answer: both sides of one exchange, if it was held in that conversation
+SELECT t.role, t.text FROM memory m JOIN turn t ON t.memory = m.id
+ WHERE m.key = :memory AND t.answer = :answer
+   AND EXISTS (SELECT 1 FROM inbox WHERE id = :answer AND conversation =
+                      (SELECT id FROM conversation WHERE key = :conversation))
+ ORDER BY t.seq;
 
 -- forget: what was said so far is not looked at again
 UPDATE memory SET started_seq = next_seq WHERE key = :key;
