@@ -206,7 +206,10 @@ class Service:
     async def _listen(self, stack: AsyncExitStack) -> None:
         """Both HTTP listeners and the control socket; raises ConfigError for a taken address."""
         config, stores = self._desk.config, self._desk.stores
-        control = ControlServer(socket_path(config.database), {"kb_import": self._import})
+        control = ControlServer(
+            socket_path(config.database),
+            {"kb_import": self._import, "dead_requeue": stores.inbox.requeue},
+        )
         await control.start()
         stack.push_async_callback(control.close)
         if not (config.http.public or config.http.operator):
