@@ -22,7 +22,7 @@ from bot.knowledge.port import (
     Switch,
     TextDraft,
 )
-from bot.types import Passage
+from bot.types import Gap, Passage
 from storage.database import Cell, Database, Row, Tx
 
 FOREVER = 2**62
@@ -176,6 +176,17 @@ class PassageStore:
 
     async def sources(self) -> list[SourceFile]:
         return [_source(row) for row in await self._database.read(lambda tx: tx.run("kb_sources"))]
+
+    async def gaps(self, since: int) -> list[Gap]:
+        rows = await self._database.read(lambda tx: tx.run("kb_gaps", since=since))
+        return [
+            Gap(
+                question=str(row["question"]),
+                locale=str(row["locale"]),
+                confidence=cast("float | None", row["confidence"]),
+            )
+            for row in rows
+        ]
 
     async def generations(self) -> list[Generation]:
         rows = await self._database.read(lambda tx: tx.run("kb_generations"))

@@ -12,6 +12,10 @@ from bot.knowledge import confidence, selftest
 from bot.knowledge.calibrate import PAIRS_MIN, adapt, calibrate
 from bot.knowledge.cases import Case, load_cases
 from bot.knowledge.confidence import Calibration
+from bot.knowledge.entries import Entries
+from bot.knowledge.explain import SHOWN, Explanation, explanation
+from bot.knowledge.followup import Earlier, Followed, better, joined
+from bot.knowledge.gaps import Cluster, clusters
 from bot.knowledge.imports import FILE_MAX, Importer, ImportReport, Progress, quiet
 from bot.knowledge.looked import Hidden, Looked, judge, nothing
 from bot.knowledge.port import Candidate, Passages
@@ -31,6 +35,7 @@ class KnowledgeBase:
     def __init__(self, passages: Passages, clock: Clock, *, file_max: int = FILE_MAX) -> None:
         self._passages = passages
         self._importer = Importer(passages, clock, file_max=file_max)
+        self.entries = Entries(passages, self._importer)
         self._decoded: tuple[str, Calibration] = ("", confidence.DEFAULT)
 
     async def import_folder(
@@ -56,12 +61,15 @@ class KnowledgeBase:
         """
         return await self._importer.file(path, uri=uri, by=by)
 
-    async def search(self, question: str, *, locale: str, limit: int = 8) -> Findings:
+    async def search(
+        self, question: str, *, locale: str, limit: int = 8, before: str = ""
+    ) -> Findings:
         """The best passages, best first, with the two calibrated numbers.
 
         Never raises for any text; a question that reads like a stored one is found exactly.
+        `before` is an earlier question that this one leans on.
         """
-        looked = await self.look(question, locale=locale)
+        looked = await self.look(question, locale=locale, before=before)
         judged = judge(looked)
         return Findings(
             passages=await self.passages(looked, limit=limit),
@@ -71,6 +79,32 @@ class KnowledgeBase:
             direct=judged.direct,
             generation=looked.hits.generation,
         )
+
+    async def follow(
+        self, question: str, earlier: Earlier, *, locale: str, limit: int = 8
+    ) -> Followed:
+        """Search a message that may lean on what was said before: alone, and joined with that.
+
+        Free of any model call; the surer of the two is returned, with the wording it was found by.
+        """
+        alone = await self.search(question, locale=locale, limit=limit)
+        leaning = None if alone.direct else joined(question, earlier)
+        if leaning is None:
+            return Followed(findings=alone, question=question)
+        now, before = leaning
+        together = await self.search(now, locale=locale, limit=limit, before=before)
+        if better(alone, together, certain=not before) is alone:
+            return Followed(findings=alone, question=question)
+        return Followed(findings=together, question=f"{before} {now}".strip())
+
+    async def explain(self, question: str, *, locale: str) -> Explanation:
+        """One search laid open: terms, candidates, scores, decision."""
+        looked = await self.look(question, locale=locale)
+        return explanation(question, looked, await self.passages(looked, limit=SHOWN))
+
+    async def gaps(self, since: int) -> list[Cluster]:
+        """What people asked in vain since then (ms), gathered, most asked first."""
+        return clusters(await self._passages.gaps(since))
 
     async def passages(self, looked: Looked, *, limit: int) -> tuple[Passage, ...]:
         """What a search found, read whole; exact hits first."""
@@ -87,15 +121,17 @@ class KnowledgeBase:
             for one in found
         )
 
-    async def look(self, question: str, *, locale: str, hidden: Hidden = nothing) -> Looked:
+    async def look(
+        self, question: str, *, locale: str, hidden: Hidden = nothing, before: str = ""
+    ) -> Looked:
         """One search with all its parts; `hidden` rows are left out, for a base testing itself."""
-        question = question[:QUESTION_MAX]
-        wanted = list(dict.fromkeys(terms(question)))
+        question, before = question[:QUESTION_MAX], before[:QUESTION_MAX]
+        wanted = list(dict.fromkeys(terms(question) + terms(before)))
         hits = await self._passages.find(wanted, fingerprint(question), choose, limit=CANDIDATES)
-        asked = ask(question, hits.frequencies, sum(hits.rows.values()))
+        asked = ask(question, hits.frequencies, sum(hits.rows.values()), before=before)
         found = [row for row in hits.found if not hidden(row)]
         ranked = tuple(rank(asked, found, locale=locale))
-        exact = [row for row in hits.exact if not hidden(row)]
+        exact = [row for row in hits.exact if not before and not hidden(row)]
         return Looked(
             asked=asked,
             hits=hits,

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from bot.types import Passage, value
+from bot.types import Gap, Passage, value
 
 
 @value
@@ -201,6 +201,10 @@ class Passages(Protocol):
 
     async def sources(self) -> list[SourceFile]:
         """All files that are live."""
+        ...
+
+    async def gaps(self, since: int) -> list[Gap]:
+        """Questions that went unanswered since then (ms), oldest first."""
         ...
 
     async def generations(self) -> list[Generation]:

@@ -21,14 +21,18 @@ COVERAGE, ROW_COVERAGE, LIKENESS = 0.55, 0.25, 0.20
 FAMILY, UNION = 0.3, 0.4
 """What an entry's other rows add: their own scores, and the question's words they cover together.
 Measured on two FAQ sets of three questions an entry: R@1 .486 to .512 and .616 to .642."""
-ANSWER_WEIGHT = 0.85
+CHUNK_LEAST, CHUNK_MOST, CHUNK_TERMS = 0.6, 0.95, 20
+"""A long text covers a short question easily: that is worth more, the longer the question."""
+ANSWER_WEIGHT = 0.7
 """An FAQ found by its answer's words is less surely meant than one found by its question."""
 LOCALE_BONUS = 0.04
 """Among equals, the asker's language first; never enough to hide a clearly better match."""
-BUDGET_SHARE, BUDGET_MIN, TERMS_MIN, TERMS_MAX = 0.02, 2000, 3, 24
+BUDGET_SHARE, BUDGET_MIN, TERMS_MIN, TERMS_MAX = 0.02, 2000, 3, 20
 """Rows the sent terms may touch together: measured 1/7 of the CPU at 100,000 rows."""
 TELLING = 16
 """Terms, the heaviest, that decide which rows get a closer look."""
+LEANT_ON = 0.4
+"""What the words of an earlier question weigh in a follow-up."""
 NEIGHBOUR = 1
 """Chunks on either side that come with a found chunk."""
 LOOKED_AT = {"faq": 50, "doc": 10}
@@ -66,10 +70,24 @@ class Asked:
     unknown: float
     """Share of the weight in terms that the base has never seen."""
 
+    @property
+    def patience(self) -> float:
+        """What a chunk that covers this question is worth beside a question row that does."""
+        long = min(1.0, len(self.weights) / CHUNK_TERMS)
+        return CHUNK_LEAST + (CHUNK_MOST - CHUNK_LEAST) * long
 
-def ask(question: str, frequencies: Mapping[str, int], rows: int) -> Asked:
-    """Weigh the terms of a question by their rarity in this base."""
-    weights = {term: rarity(term, frequencies.get(term, 0), rows) for term in terms(question)}
+
+def ask(question: str, frequencies: Mapping[str, int], rows: int, *, before: str = "") -> Asked:
+    """Weigh the terms of a question by their rarity in this base.
+
+    Terms of `before`, the question that this one leans on, count half: what is asked now must
+    not drown in what was asked then.
+    """
+    weights = {
+        term: rarity(term, frequencies.get(term, 0), rows) * LEANT_ON for term in terms(before)
+    }
+    for term in terms(question):
+        weights[term] = rarity(term, frequencies.get(term, 0), rows)
     heaviest = sorted(weights, key=weights.__getitem__, reverse=True)
     total = sum(weights.values())
     unknown = sum(w for term, w in weights.items() if not frequencies.get(term))
@@ -114,7 +132,7 @@ def score(asked: Asked, candidate: Candidate) -> Scored:
         coverage=coverage,
         row_coverage=row_coverage,
         likeness=likeness,
-        score=_total(candidate, coverage, row_coverage, likeness),
+        score=_total(asked, candidate, coverage, row_coverage, likeness),
     )
 
 
@@ -131,12 +149,14 @@ def _promise(asked: Asked, candidate: Candidate) -> float:
     return COVERAGE * sum(found) / asked.total + ROW_COVERAGE * back
 
 
-def _total(candidate: Candidate, coverage: float, row_coverage: float, likeness: float) -> float:
+def _total(
+    asked: Asked, candidate: Candidate, coverage: float, row_coverage: float, likeness: float
+) -> float:
     """The parts weighed. A chunk is too long for its own words to be covered."""
     if candidate.role != "chunk":
         return COVERAGE * coverage + ROW_COVERAGE * row_coverage + LIKENESS * likeness
     total = (COVERAGE + ROW_COVERAGE) * coverage + LIKENESS * likeness
-    return total * (ANSWER_WEIGHT if candidate.kind == "faq" else 1.0)
+    return total * (ANSWER_WEIGHT if candidate.kind == "faq" else asked.patience)
 
 
 @value

@@ -107,6 +107,9 @@ DELETE FROM kb_source WHERE until <= :oldest OR since > :live;
 -- kb_drop_generations: states that cannot be gone back to
 DELETE FROM kb_generation WHERE id < :oldest;
 
+-- kb_gaps: questions that went unanswered and were not blanked since
+SELECT question, locale, confidence FROM gap WHERE at >= :since AND question <> '' ORDER BY id;
+
 -- kb_generations: states that can be gone back to, newest first
 SELECT g.id, g.at, g.by, g.note, g.id = l.generation AS live
   FROM kb_generation AS g CROSS JOIN kb_live AS l ORDER BY g.id DESC;
