@@ -20,6 +20,7 @@ from bot.types import (
     Citation,
     Done,
     Grounds,
+    Means,
     ModelDone,
     ModelReset,
     ModelText,
@@ -47,6 +48,7 @@ class Occasion:
     conversation: str = ""
     end_user: str = ""
     deadline: float | None = None
+    means: Means = "full"
     bundles: bool = True
 
 
@@ -69,6 +71,7 @@ class Author:
             conversation=occasion.conversation,
             deadline=occasion.deadline,
             end_user=occasion.end_user,
+            means=occasion.means,
         )
         done = ModelDone()
         yield Grounds(route="skill", citations=_citations(passages))

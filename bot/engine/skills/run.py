@@ -87,6 +87,7 @@ class Skills:
             locale=call.locale,
             conversation=call.place.conversation,
             end_user=call.end_user,
+            means=call.means,
             deadline=call.deadline,
         )
         async with aclosing(self._author.answer(skill, given, occasion)) as events:
