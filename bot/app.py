@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
-from importlib import resources
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -33,61 +31,26 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-Mode = Literal["run", "chat"]
-
-SAMPLE = "samples/shop"
-"""The bundled knowledge of a small shop, for a first look without any setting."""
-MEMORY = ":memory:"
 PRUNE_SECONDS = 6 * 3600.0
 
-NOTHING_TO_SERVE = """\
-There is nothing to serve: no platform token is set and nobody types here.
-  Telegram   set TELEGRAM_BOT_TOKEN (from @BotFather) in the environment or in .env
-  Slack      set SLACK_BOT_TOKEN and SLACK_APP_TOKEN
-  console    run `frontdesk chat` in a terminal, or pipe questions in, one a line
-"""
 
+async def run(loaded: Loaded) -> int:
+    """Serve every platform whose tokens are set until told to stop; the exit status.
 
-async def run(loaded: Loaded, *, mode: Mode) -> int:
-    """Serve until told to stop; the exit status. Raises ConfigError and StorageError at start."""
-    platforms = [] if mode == "chat" else _platforms(loaded.config)
-    if not platforms and not _somebody_types():
-        sys.stderr.write(NOTHING_TO_SERVE)
-        return 2
-    sample = not platforms and not loaded.config.knowledge.folder
-    async with open_desk(loaded, database=MEMORY if sample else None) as desk:
-        await _learn(desk, sample=sample)
+    Raises ConfigError and StorageError at start.
+    """
+    async with open_desk(loaded) as desk:
+        await _learn(desk)
         service = await Service.build(desk)
-        for build in platforms:
+        for build in platforms(loaded.config):
             service.join(build(desk, service.commands))
-        if platforms:
-            return await service.run()
-        return await _at_the_console(desk, service)
-
-
-async def _at_the_console(desk: Desk, service: Service) -> int:
-    """One person at a terminal, or lines through a pipe."""
-    from adapters.console import ConsoleAdapter
-
-    console = ConsoleAdapter(
-        desk.config.desk,
-        desk.clock,
-        depth=desk.stores.inbox.depth,
-        rows=desk.stores.ledger.rows,
-    )
-    service.join(console)
-    service.public = False
-    status = await service.run()
-    if not console.taken and not sys.stdin.isatty():
-        sys.stderr.write(NOTHING_TO_SERVE)
-        return 2
-    return status
+        return await service.run()
 
 
 Build = Callable[[Desk, Commands], Adapter]
 
 
-def _platforms(config: Config) -> list[Build]:
+def platforms(config: Config) -> list[Build]:
     """The platforms whose tokens are set; each library is imported only when it is wanted."""
     builds: list[Build] = []
     if config.telegram.token:
@@ -121,23 +84,9 @@ def _slack(desk: Desk, commands: Commands) -> Adapter:
     )
 
 
-def _somebody_types() -> bool:
-    """A terminal, or something other than nothing piped in."""
-    if sys.stdin is None or sys.stdin.closed:
-        return False
-    if sys.stdin.isatty():
-        return True
-    with suppress(OSError):
-        return not Path("/dev/null").samefile(f"/dev/fd/{sys.stdin.fileno()}")
-    return True
-
-
-async def _learn(desk: Desk, *, sample: bool) -> None:
-    """Import the configured folder, or the sample for a first look."""
-    folder = desk.config.knowledge.folder
-    if sample:
-        folder = str(resources.files("bot").joinpath(SAMPLE))
-    if folder:
+async def _learn(desk: Desk) -> None:
+    """Import the configured folder; what could not be read is told, and what was known stays."""
+    if folder := desk.config.knowledge.folder:
         report = await desk.knowledge.import_folder(Path(folder))
         for problem in report.failed:
             log.warning("knowledge_not_read", problem=problem)

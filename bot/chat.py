@@ -12,12 +12,23 @@ from pathlib import Path
 
 import structlog
 
-from bot.app import MEMORY, NOTHING_TO_SERVE, SAMPLE, Service
+from bot.app import Service
 from bot.config import Config, Loaded
 from bot.desk import Desk, open_desk, take_in
 from bot.errors import AlreadyRunning, UserError
 
 log = structlog.get_logger()
+
+SAMPLE = "samples/shop"
+"""The bundled knowledge of a small shop, for a first look without any setting."""
+MEMORY = ":memory:"
+
+NOTHING_TO_SERVE = """\
+There is nothing to serve: no platform token is set and nobody types here.
+  Telegram   set TELEGRAM_BOT_TOKEN (from @BotFather) in the environment or in .env
+  Slack      set SLACK_BOT_TOKEN and SLACK_APP_TOKEN
+  console    run `frontdesk chat` in a terminal, or pipe questions in, one a line
+"""
 
 Beside = Callable[[str], None]
 """Told the database's path when another desk holds it, so that this chat only reads there."""

@@ -56,7 +56,7 @@ def run(level: str) -> int:
     log_to_stderr(loaded, level or "info")
     from bot import app
 
-    return asyncio.run(app.run(loaded, mode="run"))
+    return asyncio.run(app.run(loaded))
 
 
 @cli.command(short_help="Chat with the desk in this terminal.")

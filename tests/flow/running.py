@@ -9,7 +9,8 @@ from pathlib import Path
 from random import Random
 
 from adapters.telegram.adapter import TelegramAdapter
-from bot.app import SAMPLE, Service
+from bot.app import Service
+from bot.chat import SAMPLE
 from bot.config import Config, DeskConfig, HttpConfig, Loaded, ModelConfig, Secret, TelegramConfig
 from bot.desk import Desk, open_desk
 from bot.types import Place, value
