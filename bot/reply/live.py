@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from bot.text.split import Splitter, thin
+from bot.text.width import blank
 from bot.types import Anchor, ButtonRows, Frame, Limits, MessageRef, RichText, value
 
 CHANGE_MIN = 12
@@ -136,6 +137,7 @@ class LiveReply:
         """Another text from here on; no frame until it is longer than what is shown."""
         self.text = ""
         self._held = self._shown_size > 0
+        self._midway = False
         self._composed = 0
         self.grow(text, now)
 
@@ -159,7 +161,7 @@ class LiveReply:
 
     def visible(self, text: str) -> bool:
         """Whether this text, finished, shows anything."""
-        return bool(self._render(text, final=True).text.strip())
+        return not blank(self._render(text, final=True).text)
 
     def doubt(self) -> None:
         """What is on screen may not be what was reported: show it all again."""
@@ -247,13 +249,17 @@ class LiveReply:
         """The first call by which the screen differs from the text as it is now."""
         rich = self._render(self.text, final=False)
         if self._held and len(rich.text) <= self._shown_size:
-            self._composed = len(self.text)
+            self._composed, self._midway = len(self.text), False
             return None
         self._held = False
         frames = self._frames(self._split(rich), self._buttons, final=False)
         action = self._first(frames)
         # A frame of several calls is carried out in one go, from the newest text each time.
-        last = action is None or (action.part == len(frames) - 1 and action.frame == frames[-1])
+        last = action is None or (
+            action.part == len(frames) - 1
+            and isinstance(action, Post | Edit)
+            and action.frame == frames[-1]
+        )
         self._midway = not last
         if action is not None:
             self._shown_size = len(rich.text)
@@ -283,7 +289,7 @@ class LiveReply:
             for i, part in enumerate(parts)
         )
 
-    def _first(self, frames: Sequence[Frame]) -> Post | Edit | None:
+    def _first(self, frames: Sequence[Frame]) -> Action | None:
         """The first call by which the screen differs from these frames.
 
         A further message is opened before the one above it is cut: text that moves into it is
@@ -293,10 +299,17 @@ class LiveReply:
         by_edit = self._limits.edits and self._limits.placeholder
         if by_edit and opened < len(frames):
             i = next(n for n in range(len(frames)) if not self._stands(n))
-            return Post(part=i, frame=self._placeholder(i))
+            return self._below(i) or Post(part=i, frame=self._placeholder(i))
         last = len(frames) - 1
         calls = (self._towards(i, frame, frozen=i < last) for i, frame in enumerate(frames))
         return next((call for call in calls if call), None)
+
+    def _below(self, i: int) -> Remove | None:
+        """The call that takes away what stands below a message that vanished: order is kept."""
+        for part in range(len(self._parts) - 1, i, -1) if self._removes else ():
+            if (ref := self._parts[part].ref) is not None:
+                return Remove(part=part, ref=ref)
+        return None
 
     def _stands(self, i: int) -> bool:
         """There is a message for this part."""
@@ -363,6 +376,11 @@ class LiveReply:
         """Its message is not there any more; a fresh one takes its place."""
         self._flying = False
         self._parts[action.part] = _Part()
+
+    def stays(self, action: Remove) -> None:
+        """The platform does not let it be taken away; it is emptied instead."""
+        self._flying = self._removes = False
+        self._parts[action.part].shown = ""
 
     def busy(self, until: float) -> None:
         """The platform wants no call before `until`; frames are rarer from now on."""

@@ -10,6 +10,7 @@ from bot.errors import (
     PlatformBusy,
     PlatformError,
     PlatformLocked,
+    PlatformRefused,
     PlatformUnavailable,
 )
 from bot.i18n import say
@@ -169,9 +170,11 @@ class Screen:
             case MessageGone(), Edit() | Remove():
                 self._again(error)
                 self.live.gone(action)
-            case PlatformUnavailable(), Post() if self._may_repeat(error):
+            case PlatformUnavailable(), Post() | Remove() if self._may_repeat(error, action):
                 self._again(error)
                 self.live.wait(now + PAUSE_SECONDS * 2**self._lost)
+            case PlatformRefused(), Remove():
+                self.live.stays(action)
             case ((NotWelcome() | PlatformLocked()), _):
                 raise error
             case _, Edit(frame=Frame(final=False)):
@@ -179,9 +182,10 @@ class Screen:
             case _:
                 raise error
 
-    def _may_repeat(self, error: PlatformUnavailable) -> bool:
-        """A second post harms nobody: the first is an empty placeholder at worst."""
-        return not error.sent or (self._limits.placeholder and self._limits.edits)
+    def _may_repeat(self, error: PlatformUnavailable, action: Action) -> bool:
+        """A second post harms nobody where the first is an empty placeholder at worst."""
+        harmless = self._limits.placeholder and self._limits.edits
+        return not error.sent or harmless or isinstance(action, Remove)
 
     def _again(self, error: PlatformError) -> None:
         """Once more, but not for ever."""

@@ -20,9 +20,11 @@ _FENCE = re.compile(
     r"^((?:[ \t]|>|(?:[-*+]|\d{1,9}[.)])[ \t])*)(`{3,}|~{3,})([^\n]*)$", re.MULTILINE
 )
 _BULLETS = re.compile(r"[^>\s]")
-_FENCE_END = re.compile(r"(?:^|\n)[ \t>]*[`~]+[ \t]*$")
+# Possessive, and looked for in the last line only: a model may write thousands of blanks.
+_FENCE_END = re.compile(r"\n?[ \t>]*+[`~]++[ \t]*+$")
 _UNSURE_LINE = re.compile(
-    r"(?:^|\n)[ \t>]*(?:(?:[-+*]|\d{1,3}[.)]?|#{1,6}|[-=_*~` ]+)[ \t]*|(?:`{3,}|~{3,})[^\n]*)$"
+    r"\n?[ \t>]*+"
+    r"(?:[-=_*~` \t]*+$|(?:[-+*]|\d{1,3}[.)]?|#{1,6})[ \t]*+$|(?:`{3,}|~{3,})[^\n]*+$)"
 )
 _UNSURE_TABLE = re.compile(r"(?:^|\n)(?<!\|\n)\|[^\n]*(?:\n[|:\- \t]*)?$")
 _LINKS = re.compile(r"(?:https?|tg)://|mailto:|tel:", re.IGNORECASE)
@@ -99,8 +101,15 @@ def _open_fence(text: str) -> tuple[str, str]:
 def _sure(tail: str) -> str:
     """An open text without what at its end cannot be judged yet."""
     if _open_fence(tail)[0]:
-        return _FENCE_END.sub("", tail)
-    return _UNSURE_TABLE.sub("", _UNSURE_LINE.sub("", tail))
+        return _without_last_line(tail, _FENCE_END)
+    return _UNSURE_TABLE.sub("", _without_last_line(tail, _UNSURE_LINE))
+
+
+def _without_last_line(text: str, pattern: re.Pattern[str]) -> str:
+    """The text without its last line where that is of this kind."""
+    body = text.removesuffix("\n")
+    start = max(0, body.rfind("\n"))
+    return text[:start] + text[len(body) :] if pattern.match(body, start) else text
 
 
 def _last_inline(tokens: Sequence[Token], *, final: bool) -> Token | None:
@@ -263,7 +272,8 @@ class _Writer:
         if kind == "link" and not _LINKS.match(detail):
             # Nothing to click: the target is said beside the label.
             self.text += f" ({detail})" if detail and detail != self.text[start:] else ""
-        elif start < len(self.text):
+        elif start < len(self.text) and not any(kind == outer for outer, _, _ in self._open):
+            # One inside another of its kind shows nothing more, and thousands may be nested.
             self.spans.append(Span(start=start, end=len(self.text), kind=kind, detail=detail))
 
 

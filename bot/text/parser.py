@@ -24,7 +24,7 @@ _CJK_MARK = re.compile(
 )
 _TILDE = 0x7E
 _RUN = re.compile(r"`+")
-_TRAILING = re.compile(r"(?:[*_~`]+|!)$")
+_TRAILING = re.compile(r"(?:(?<![*_~`])[*_~`]++|!)$")
 _HALF_TARGET = re.compile(r"!?\[([^\[\]\n]*)\]\([^()\s]*(?:\s\"[^\"]*)?$")
 _HALF_LABEL = re.compile(r"!?\[[^\[\]\n]{0,200}$")
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from bot.text.width import grapheme_boundary, graphemes
+from bot.text.width import blank, grapheme_boundary, graphemes
 from bot.types import RichText, Span, SpanKind
 
 _CJK = (
@@ -26,7 +26,7 @@ _OPENERS = r"「『“‘（【《〈〔(\[{#@$"
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n")
 _ITEM = re.compile(r"\n(?=[^\S\n]*(?:[-*+•◦▪]|\d{1,3}[.)、])\s)")
 _LINE = re.compile(r"\n")
-_SENTENCE = re.compile(r"[。！？…]+[」』”’）)\]】]*|[.!?]+[\"')\]”’]*(?=\s)")
+_SENTENCE = re.compile(r"[。！？…]+[」』”’）)\]】]*|(?<![.!?])[.!?]++[\"')\]”’]*+(?=\s)")
 _WORD = re.compile(rf"(?=\s)|(?<=[{_CJK}])(?![{_CLOSERS}])|(?<![{_OPENERS}])(?=[{_CJK}])")
 _ORDER = (_PARAGRAPH, _ITEM, _LINE, _SENTENCE, _WORD)
 _SPACE = re.compile(r"\s*")
@@ -85,7 +85,11 @@ class Splitter:
 
     def __call__(self, rich: RichText) -> list[RichText]:
         """The parts of this text."""
-        return [cut(rich, start, end) for start, end in self._seams(rich)]
+        return [
+            cut(rich, start, end)
+            for start, end in self._seams(rich)
+            if not blank(rich.text[start:end])
+        ]
 
     def _seams(self, rich: RichText) -> Iterator[tuple[int, int]]:
         """Where each part begins and ends."""

@@ -9,6 +9,9 @@ import regex
 
 _GRAPHEME = regex.compile(r"\X")
 _WIDE = frozenset("WF")
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks without ink: fillers of Hangul and Khmer, the empty braille cell."""
+_UNSEEN = frozenset(("Zs", "Zl", "Zp", "Cc", "Cf"))
 _INVISIBLE = frozenset(("Mn", "Me", "Cf"))
 
 
@@ -60,6 +63,14 @@ def grapheme_boundary(text: str, position: int) -> bool:
         return text[position - 1 : position + 1] != "\r\n"
     start = text.rfind("\n", 0, position) + 1
     return any(match.end() == position for match in _GRAPHEME.finditer(text, start))
+
+
+def blank(text: str) -> bool:
+    """Nothing of it can be seen: white space, zero-width and control characters, blank letters.
+
+    Platforms call a message of such characters empty and refuse it.
+    """
+    return all(c in _BLANK or unicodedata.category(c) in _UNSEEN for c in text)
 
 
 def display_width(text: str) -> int:
