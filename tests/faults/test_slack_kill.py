@@ -1,4 +1,4 @@
-"""Kill -9 over Slack: every question of every thread is answered once, whole, by Socket Mode."""
+"""Kill -9 over Slack, by both transports: each question of each thread is answered once, whole."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import signal
+import socket
 import sqlite3
 import sys
 import time
@@ -17,7 +18,7 @@ import pytest
 
 from bot.i18n import say
 from tests.fakes.glm import KEY, FakeGlm, computed
-from tests.fakes.slack import APP_TOKEN, BOT, BOT_TOKEN, FakeSlack
+from tests.fakes.slack import APP_TOKEN, BOT, BOT_TOKEN, SIGNING_SECRET, FakeSlack
 from tests.faults.gate import ROOT, reply_to, tokens
 
 PLACEHOLDERS = {say(locale, "answer.placeholder") for locale in ("en", "zh")}
@@ -27,7 +28,7 @@ SEED = int(os.environ.get("GATE_SEED", "20261122"))
 class Desk:
     """The real process, which is killed and started again; Slack and the model live on."""
 
-    def __init__(self, folder: Path, slack: FakeSlack, glm: FakeGlm) -> None:
+    def __init__(self, folder: Path, slack: FakeSlack, glm: FakeGlm, mode: str) -> None:
         self.database = folder / "desk.db"
         self.log = folder / "desk.log"
         self.kills = 0
@@ -35,16 +36,22 @@ class Desk:
             **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME")},
             "SLACK_BOT_TOKEN": BOT_TOKEN,
             "SLACK_APP_TOKEN": APP_TOKEN,
+            "SLACK_SIGNING_SECRET": SIGNING_SECRET,
+            "SLACK_MODE": mode,
             "SLACK_API_ROOT": slack.api_root,
             "MODEL_BASE_URL": glm.url,
             "MODEL_API_KEY": KEY,
             "FRONTDESK_ANSWERS": "open",
             "FRONTDESK_RATE": "0",
             "FRONTDESK_DB": str(self.database),
-            "FRONTDESK_HTTP": "127.0.0.1:0",
-            "FRONTDESK_ADMIN_HTTP": "127.0.0.1:0",
+            "FRONTDESK_HTTP": "off",
+            "FRONTDESK_ADMIN_HTTP": "off",
             "PYTHONPATH": str(ROOT),
         }
+        if mode == "http":
+            address = free_address()
+            self._environment["FRONTDESK_HTTP"] = address
+            slack.target = f"http://{address}/slack/events"
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
 
@@ -72,6 +79,13 @@ class Desk:
         return await asyncio.wait_for(self._process.wait(), 40)
 
 
+def free_address() -> str:
+    """An address on which the desk can listen again and again."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
 async def ask(slack: FakeSlack, questions: int, rng: random.Random) -> list[str]:
     """People in direct messages and in a channel, each question a thread of its own."""
     asked = []
@@ -92,14 +106,14 @@ def answers(slack: FakeSlack) -> list[str]:
     return [m.thread or "" for m in shown if "End of answer" in m.markdown]
 
 
-async def run(folder: Path, *, questions: int, kills: int) -> None:
+async def run(folder: Path, mode: str, *, questions: int, kills: int) -> None:
     rng = random.Random(SEED)
     slack = FakeSlack(tiers=False, retries=(0.1,) * 100)
     slack.ack_seconds = 1.0
     await slack.start()
     slack.core.users = {"U1": {"real_name": "Ann"}, "U2": {"real_name": "Bo"}}
     async with FakeGlm(default=computed(reply_to, chunks=12, delay=0.03)) as glm:
-        desk = Desk(folder, slack, glm)
+        desk = Desk(folder, slack, glm, mode)
         await desk.start()
 
         async def killer() -> None:
@@ -113,7 +127,8 @@ async def run(folder: Path, *, questions: int, kills: int) -> None:
             end = time.monotonic() + 60
             while len(set(answers(slack))) < len(asked) and time.monotonic() < end:
                 await asyncio.sleep(0.1)
-            await asyncio.wait_for(slack.connected.wait(), 30)
+            if mode == "socket":
+                await asyncio.wait_for(slack.connected.wait(), 30)
         finally:
             status = await desk.stop()
             await slack.close()
@@ -140,11 +155,15 @@ def judge(slack: FakeSlack, desk: Desk, asked: list[str]) -> None:
     assert rows == [(2, "answered")] * len(asked)
 
 
-async def test_a_desk_on_slack_that_is_killed_answers_everything_once(tmp_path: Path) -> None:
-    await run(tmp_path, questions=6, kills=1)
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_a_desk_on_slack_that_is_killed_answers_everything_once(
+    mode: str, tmp_path: Path
+) -> None:
+    await run(tmp_path, mode, questions=6, kills=1)
 
 
 @pytest.mark.soak
-async def test_many_kills_over_slack_lose_nothing(tmp_path: Path) -> None:
-    """Each kill counts against every answer in work; the sixth attempt would be a dead letter."""
-    await run(tmp_path, questions=30, kills=4)
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_many_kills_over_slack_lose_nothing(mode: str, tmp_path: Path) -> None:
+    """After repeated crashes suspects are worked alone, so that kills bury no innocent."""
+    await run(tmp_path, mode, questions=40, kills=12)

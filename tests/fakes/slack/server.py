@@ -329,6 +329,18 @@ class FakeSlack:
         }
         return self.deliver(payloads.envelope(event))
 
+    def stop_session(self, user: str, channel: str, thread: str) -> asyncio.Task[int]:
+        """A person presses the Stop button that Slack itself shows while a session processes."""
+        event = {
+            "type": "agent_session_stopped",
+            "channel": channel,
+            "thread_ts": thread,
+            "user": user,
+            "streaming_message_ts": [],
+            "event_ts": self.core.stamp(),
+        }
+        return self.deliver(payloads.envelope(event))
+
     def command(self, user: str, channel: str, word: str, text: str = "") -> asyncio.Task[int]:
         """A person types a slash command."""
         url = self._response_url(channel, user)
