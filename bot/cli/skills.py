@@ -292,7 +292,7 @@ async def _batch(
     level: str,
 ) -> Progress:
     from bot.model.batch import Answering, run
-    from bot.model.layers import Cached
+    from bot.model.cached import Cached
 
     def report(name: str, error: ModelError) -> None:
         """The log is set up for the first line of it: most batches have none."""

@@ -40,8 +40,9 @@ def build_model(config: Config, clock: Clock, *, report: Report | None = None) -
         return last
     # With no model configured neither an HTTP client nor tenacity is loaded.
     from bot.model.client import HttpModel
-    from bot.model.fallback import log_failure
-    from bot.model.layers import Fallback, Paced, Retrying
+    from bot.model.fallback import Fallback, log_failure
+    from bot.model.paced import Paced
+    from bot.model.retrying import Retrying
     from bot.model.thrifty import Thrifty, cheapest_first
 
     def one(entry: ModelConfig) -> Model:

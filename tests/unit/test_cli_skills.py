@@ -193,8 +193,9 @@ def test_the_bar_says_how_far_and_how_long() -> None:
 
 def test_a_batch_loads_neither_platforms_nor_storage_nor_the_log() -> None:
     script = (
-        "import sys, bot.cli.skills, bot.config, bot.clock, bot.model.build, bot.model.layers,"
-        " bot.model.client, bot.model.batch; print(*sorted(sys.modules))"
+        "import sys, bot.cli.skills, bot.config, bot.clock, bot.model.build, bot.model.cached,"
+        " bot.model.fallback, bot.model.paced, bot.model.retrying, bot.model.client,"
+        " bot.model.batch; print(*sorted(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], env=environ(None), capture_output=True, check=True
