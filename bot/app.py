@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import SystemRandom
@@ -81,7 +81,14 @@ def _slack(desk: Desk, commands: Commands) -> Adapter:
         words=tuple(commands.table),
         party=desk.stores.threads.party,
         context=True,
+        groups=_groups(desk.admins),
     )
+
+
+def _groups(admins: Collection[str]) -> list[str]:
+    """Those among the admins that are user groups of Slack, whose ids begin with S."""
+    ids = [admin.partition("/")[2] for admin in admins if admin.startswith("slack:")]
+    return sorted(one for one in ids if one.startswith("S"))
 
 
 async def _learn(desk: Desk) -> None:

@@ -63,11 +63,15 @@ class MessageRef:
 
 @value
 class Sender:
-    """Who spoke, as the platform tells it. The role is looked up later, in the engine."""
+    """Who spoke, as the platform tells it. The role is looked up later, in the engine.
+
+    `groups` are the platform's own groups of users that the settings name and they belong to.
+    """
 
     user: str
     name: str = ""
     locale: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 class Role(enum.StrEnum):

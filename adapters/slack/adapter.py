@@ -63,7 +63,8 @@ class SlackAdapter:
 
     `party` tells who the desk is in exchange with in a thread; `words` are commands that may be
     said without a slash; `context`: messages in our threads that are not directed at us go to the
-    sink as well. Fulfils Adapter, Deletes, TakesFiles, FindsPosts and HasRoutes.
+    sink as well; `groups` are ids of user groups whose members are told apart. Fulfils Adapter,
+    Deletes, TakesFiles, FindsPosts and HasRoutes.
     """
 
     platform = "slack"
@@ -77,6 +78,7 @@ class SlackAdapter:
         party: Party = nobody,
         words: Collection[str] = (),
         context: bool = False,
+        groups: Collection[str] = (),
         ping_seconds: float = 5.0,
     ) -> None:
         if not config.bot_token:
@@ -89,6 +91,7 @@ class SlackAdapter:
         self._party = party
         self._words = words
         self._context = context
+        self._groups = frozenset(groups)
         self._ping_seconds = ping_seconds
         self._starting = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
@@ -153,6 +156,7 @@ class SlackAdapter:
             party=self._party,
             words=self._words,
             context=self._context,
+            groups=self._groups,
         )
         secret = self._config.signing_secret.reveal()
         self._app = bolt_app(self._events, me, self._client, secret)

@@ -24,7 +24,7 @@ PATIENCE = 30.0
 FRAME_PATIENCE = 0.2
 """The same for a frame of a growing answer."""
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5, sock_connect=5, sock_read=20)
-_READS = ("conversations.history", "conversations.replies", "users.info")
+_READS = ("conversations.history", "conversations.replies", "users.info", "usergroups.users.list")
 
 Attempt = Callable[[], Awaitable[Mapping[str, Any]]]
 

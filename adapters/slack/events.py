@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -41,6 +42,8 @@ LOOKUP_SECONDS = 1.0
 NAME_SECONDS = 3600.0
 UNKNOWN_SECONDS = 60.0
 NAMES = 5_000
+GROUP_SECONDS = 300.0
+"""How long the members of a user group are taken for known."""
 THREADS = 200
 THREAD_MESSAGES = 30
 THREAD_CHARACTERS = 3_000
@@ -51,6 +54,14 @@ log = logging.getLogger("frontdesk.slack")
 async def nobody(place: Place) -> Collection[str]:
     """No thread is engaged: every question needs a mention."""
     return ()
+
+
+@dataclass
+class Members:
+    """Who belongs to a user group, and until when that is taken for known."""
+
+    users: frozenset[str] = frozenset()
+    until: float = float("-inf")
 
 
 class Events:
@@ -65,6 +76,7 @@ class Events:
         party: Party,
         words: Collection[str],
         context: bool,
+        groups: Collection[str] = (),
     ) -> None:
         self.sink: Sink | None = None
         self._me = me
@@ -73,6 +85,7 @@ class Events:
         self._party = party
         self._words = frozenset(words)
         self._context = context
+        self._members = {group: Members() for group in sorted(groups)}
         self._people: dict[str, Sender] = {}
         self._known_until: dict[str, float] = {}
         self._threads: dict[str, str | None] = {}
@@ -110,14 +123,17 @@ class Events:
         if thread and not party and called:
             async with self._one_at_a_time(thread.conversation):
                 quoted = await self._so_far(thread, body["event"]["ts"])
+        groups: tuple[str, ...] = ()
         if party or called:
             user = author(body)
             async with self._one_at_a_time(user):
                 await self._meet(user)
+            groups = await self._groups_of(user)
         return Setting(
             now=self._clock.now(),
             party=party,
             people=self._people,
+            groups=groups,
             words=self._words,
             quoted=quoted,
             context=self._context,
@@ -140,6 +156,27 @@ class Events:
         if answer is not None:
             self._people[user] = _sender(answer["user"])
             self._known_until[user] = now + NAME_SECONDS
+
+    async def _groups_of(self, user: str) -> tuple[str, ...]:
+        """The user groups named in the settings that somebody belongs to.
+
+        Whose members cannot be looked up keeps those it had; one never looked up has none.
+        """
+        for group, members in self._members.items():
+            async with self._one_at_a_time(group):
+                await self._count_in(group, members)
+        return tuple(group for group, known in self._members.items() if user in known.users)
+
+    async def _count_in(self, group: str, members: Members) -> None:
+        """Look up who belongs to a group, unless known or refused a moment ago."""
+        now = self._clock.monotonic()
+        if members.until > now:
+            return
+        members.until = now + UNKNOWN_SECONDS
+        answer = await self._look_up("usergroups.users.list", usergroup=group)
+        if answer is not None:
+            members.users = frozenset(answer["users"])
+            members.until = now + GROUP_SECONDS
 
     async def _so_far(self, thread: Place, ts: str) -> str | None:
         """What a thread said before we were called into it; fetched once."""

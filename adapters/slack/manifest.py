@@ -20,6 +20,7 @@ SCOPES = {
     "im:history": "answer direct messages",
     "im:write": "send a document to one person only",
     "mpim:history": "follow up in group direct messages",
+    "usergroups:read": "take the members of a user group for admins",
     "users:read": "know names and languages of people",
 }
 """Each scope that the desk needs, with the feature that is missing without it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from adapters.slack.readable import mentioned, readable
@@ -39,6 +39,7 @@ class Setting:
     """What surrounds an event: the time (ms), who takes part in its thread, and who is who.
 
     `party` are the users the desk is in exchange with there; empty: the thread is none of ours.
+    `groups` are the user groups, of those that matter, that the author belongs to.
     `quoted` is what the thread said before we were called in. `words` are commands that may be
     said without a slash. `context`: what is said in our threads, but not to us, is wanted too.
     """
@@ -46,6 +47,7 @@ class Setting:
     now: int
     party: Collection[str] = ()
     people: Mapping[str, Sender] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
     words: Collection[str] = ()
     quoted: str | None = None
     strangers: bool = False
@@ -184,7 +186,7 @@ def _said(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMessag
         key=semantic_key(me, event["channel"], event["ts"]),
         delivery=delivery,
         place=place,
-        sender=setting.people.get(user) or Sender(user=user),
+        sender=_speaker(user, setting),
         text=words,
         said_at=at // 1_000_000,
         position=at,
@@ -194,6 +196,12 @@ def _said(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMessag
         recalled=bool(called and setting.quoted),
         attachments=tuple(_attachment(file) for file in event.get("files") or ()),
     )
+
+
+def _speaker(user: str, setting: Setting, name: str = "") -> Sender:
+    """Who speaks, as far as is known; `name` for whom we could not look up."""
+    known = setting.people.get(user) or Sender(user=user, name=name)
+    return replace(known, groups=setting.groups)
 
 
 def _stranger(event: Json, me: Me) -> bool:
@@ -268,12 +276,11 @@ def _command(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMes
     else:
         text = f"/{word} {said}".rstrip()
     user = body["user_id"]
-    known = setting.people.get(user) or Sender(user=user, name=body.get("user_name") or "")
     return IncomingMessage(
         key=delivery,
         delivery=delivery,
         place=whisper_place(me, body["channel_id"], user),
-        sender=known,
+        sender=_speaker(user, setting, name=body.get("user_name") or ""),
         text=text,
         said_at=setting.now,
         position=setting.now * 1_000_000,
@@ -304,7 +311,7 @@ def _press(body: Json, me: Me, setting: Setting, delivery: str) -> Outcome:
         key=delivery,
         delivery=delivery,
         place=place,
-        sender=setting.people.get(user) or Sender(user=user, name=name),
+        sender=_speaker(user, setting, name=name),
         text="/" + pressed.removeprefix("/").replace(":", " "),
         said_at=setting.now,
         position=setting.now * 1_000_000,

@@ -123,7 +123,14 @@ class Engine:
         messages = [received.message for received in lease.messages]
         place, sender = lease.place, lease.sender
         person = await self._people.person(place, sender)
-        role = role_of(place, sender.user, person, admins=self._admins, staff=self._staff)
+        role = role_of(
+            place,
+            sender.user,
+            person,
+            admins=self._admins,
+            staff=self._staff,
+            groups=sender.groups,
+        )
         memory = memory_of(place, person)
         step = route(messages, role, self._commands.table.keys())
         if refusal := entry(role, person, names_of(place, sender.user), self._access):

@@ -112,14 +112,21 @@ def _phrases() -> dict[str, str]:
 
 
 def role_of(
-    place: Place, user: str, person: Person, *, admins: Collection[str], staff: Place | None
+    place: Place,
+    user: str,
+    person: Person,
+    *,
+    admins: Collection[str],
+    staff: Place | None,
+    groups: Collection[str] = (),
 ) -> Role:
     """What this person may do here.
 
-    A block bites all but admins; whoever writes in the staff place is staff, since only staff are
-    let in there.
+    A block bites all but admins, who are named themselves or by one of their `groups`; whoever
+    writes in the staff place is staff, since only staff are let in there.
     """
-    if {f"{place.platform}:{user}", f"{place.platform}:{place.account}/{user}"} & set(admins):
+    names = {f"{place.platform}:{place.account}/{name}" for name in (user, *groups)}
+    if (names | {f"{place.platform}:{user}"}) & set(admins):
         return Role.ADMIN
     if person.role in (Role.BLOCKED, Role.ADMIN, Role.STAFF):
         return person.role

@@ -60,7 +60,7 @@ async def test_a_question_that_is_taken_back_takes_its_answer_along(
         await until(lambda: says(slack, "D1", "apples"))
         await slack.erase("D1", root)
         await until(lambda: slack.core.shown("D1") == [])
-        await until(lambda: glm.calls[0].done.is_set())
+        await until(glm.calls[0].done.is_set)
         slack.say("U1", "D1", "what of pears?")
         await until(lambda: says(slack, "D1", "END"))
     assert glm.calls[0].cancelled

@@ -105,6 +105,18 @@ def test_admins_are_named_with_platform_and_account(
     assert role_of(PLACE, user, Person(id=PersonId(1)), admins=admins, staff=None) is role
 
 
+def test_an_admin_may_be_named_by_a_group_of_the_platform() -> None:
+    """With its account alone: an id says nothing about another workspace."""
+    anyone = Person(id=PersonId(1))
+    named = {"telegram:1/S5"}
+    for groups, role in ((("S4", "S5"), Role.ADMIN), (("S4",), Role.CUSTOMER)):
+        found = role_of(PLACE, "7", anyone, admins=named, staff=None, groups=groups)
+        assert found is role
+    elsewhere = {"telegram:2/S5", "telegram:S5"}
+    found = role_of(PLACE, "7", anyone, admins=elsewhere, staff=None, groups=("S5",))
+    assert found is Role.CUSTOMER
+
+
 def test_who_writes_in_the_staff_place_is_staff_unless_blocked() -> None:
     staff = Place(platform="telegram", account="1", channel="-100")
     topic = Place(platform="telegram", account="1", channel="-100", thread="5")

@@ -29,6 +29,7 @@ PER_MINUTE = {
     "conversations.open": 50,
     "conversations.info": 50,
     "users.info": 100,
+    "usergroups.users.list": 20,
     "chat.postEphemeral": 100,
     "files.getUploadURLExternal": 100,
     "files.completeUploadExternal": 100,
@@ -46,6 +47,7 @@ FORM_ONLY = frozenset(
         "conversations.history",
         "conversations.info",
         "users.info",
+        "usergroups.users.list",
         "files.getUploadURLExternal",
     )
 )
@@ -133,6 +135,7 @@ class SlackCore:
         self.cut: list[str] = []
         self.uploads: dict[str, bytes] = {}
         self.users: dict[str, dict[str, str]] = {}
+        self.groups: dict[str, list[str]] = {}
         self.channels: dict[str, str] = {"C1": "channel", "D1": "im", "G1": "group"}
         self.outside: set[str] = set()
         self.banned: dict[str, float] = {}
@@ -268,6 +271,12 @@ class SlackCore:
         channel = "D" + self._needed(args, "users")
         self.channels.setdefault(channel, "im")
         return {"channel": {"id": channel}}
+
+    def _usergroups_users_list(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        group = self._needed(args, "usergroup")
+        if group not in self.groups:
+            raise Refusal("no_such_subteam")
+        return {"users": list(self.groups[group])}
 
     def _users_info(self, args: Mapping[str, Any]) -> dict[str, Any]:
         user = self._needed(args, "user")
