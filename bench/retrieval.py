@@ -26,6 +26,7 @@ from bot.knowledge.cases import Case
 from bot.knowledge.chunk import Section
 from bot.knowledge.confidence import FEATURES
 from bot.knowledge.evaluate import Outcome, calibration_error, count, outcomes
+from bot.knowledge.imports import STAGE_BATCH
 from bot.knowledge.port import EntryDraft, Switch
 from storage.passages import PassageStore
 from storage.sqlite import SqliteDatabase
@@ -62,8 +63,8 @@ async def base_of(
     try:
         store = PassageStore(database)
         generation = await store.next_generation()
-        for start in range(0, len(entries), 100):
-            await store.stage(generation, entries[start : start + 100])
+        for start in range(0, len(entries), STAGE_BATCH):
+            await store.stage(generation, entries[start : start + STAGE_BATCH])
         await store.switch(Switch(generation=generation, at=0, by="", note=""))
         yield KnowledgeBase(store, clock)
     finally:

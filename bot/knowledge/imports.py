@@ -17,7 +17,7 @@ from bot.types import value
 
 FILE_MAX = 20 * 1024 * 1024
 """Bytes of one file, unless configured otherwise."""
-STAGE_BATCH = 100
+STAGE_BATCH = 500
 """Entries staged in one transaction, so that no conversation waits for an import."""
 KEEP = 3
 """Generations that can be gone back to, the live one included."""
