@@ -19,11 +19,12 @@ from bot.desk import Desk, build_engine, open_desk, price_of, take_in
 from bot.engine.commands import Commands
 from bot.engine.engine import Engine
 from bot.engine.route import interrupting
-from bot.errors import BotError, ConfigError, PlatformLocked, StorageError
-from bot.ports import Adapter, HasMenu, Intake, NullObserver, Observer
+from bot.engine.skills.run import FILE_MAX
+from bot.errors import BotError, ConfigError, PlatformLocked, StorageError, UserError
+from bot.ports import Adapter, FetchesFiles, HasMenu, Intake, NullObserver, Observer
 from bot.reply.deliver import Deliverer
 from bot.service import Worker
-from bot.types import Role
+from bot.types import Attachment, Place, Role
 from storage.retention import Retention, prune
 
 if TYPE_CHECKING:
@@ -102,12 +103,14 @@ async def _learn(desk: Desk) -> None:
 class Service:
     """A desk with its platforms: intake, worker, listeners, control, and their orderly end."""
 
-    def __init__(self, desk: Desk, engine: Engine, commands: Commands) -> None:
+    def __init__(
+        self, desk: Desk, engine: Engine, commands: Commands, adapters: dict[str, Adapter]
+    ) -> None:
         self.commands = commands
         self.failed = False
         self._desk = desk
         self._observer: Observer = NullObserver()
-        self._adapters: dict[str, Adapter] = {}
+        self._adapters = adapters
         self._ending = asyncio.Event()
         self._readiness: Readiness | None = None
         self.public = True
@@ -129,8 +132,16 @@ class Service:
     @classmethod
     async def build(cls, desk: Desk) -> Service:
         """The service over a desk."""
-        engine, commands = await build_engine(desk)
-        return cls(desk, engine, commands)
+        adapters: dict[str, Adapter] = {}
+
+        async def fetch(place: Place, attachment: Attachment) -> bytes:
+            adapter = adapters.get(place.platform)
+            if not isinstance(adapter, FetchesFiles):
+                raise UserError("skill.no_files")
+            return await adapter.fetch(attachment, most=FILE_MAX)
+
+        engine, commands = await build_engine(desk, fetch=fetch)
+        return cls(desk, engine, commands, adapters)
 
     def join(self, adapter: Adapter) -> None:
         """Serve this platform too."""
@@ -199,6 +210,7 @@ class Service:
         intakes = [asyncio.create_task(self._intake(one)) for one in self._adapters.values()]
         others = [asyncio.create_task(self._publish(one)) for one in self._adapters.values()]
         others.append(asyncio.create_task(self._prune()))
+        others.append(asyncio.create_task(self._desk.summariser.run()))
         ending = asyncio.create_task(self._ending.wait())
         try:
             running: set[asyncio.Task[None]] = set(intakes)

@@ -22,6 +22,9 @@ from bot.engine.owners import Owners
 from bot.engine.personal import Personal
 from bot.engine.reports import Reports
 from bot.engine.sharing import Sharing
+from bot.engine.skills import Author, Skills, load_skills
+from bot.engine.skills.run import Fetch
+from bot.engine.summary import Summariser
 from bot.knowledge.base import KnowledgeBase
 from bot.model import build_model, probe
 from bot.model.build import usable
@@ -47,6 +50,7 @@ class Desk:
     knowledge: KnowledgeBase
     model: Model
     reports: Reports
+    summariser: Summariser
 
     @property
     def admins(self) -> frozenset[str]:
@@ -89,6 +93,13 @@ async def open_desk(
             knowledge=KnowledgeBase(passages, clock),
             model=model,
             reports=Reports(config.desk, clock, stores.ledger, stores.inbox, ask_model),
+            summariser=Summariser(
+                stores.summaries,
+                model,
+                clock,
+                estimate=tokens,
+                history_turns=config.desk.history_turns,
+            ),
         )
 
 
@@ -118,8 +129,8 @@ def price_of(config: Config) -> Price:
     return price
 
 
-async def build_engine(desk: Desk) -> tuple[Engine, Commands]:
-    """The engine over a desk, and the words it knows."""
+async def build_engine(desk: Desk, *, fetch: Fetch | None = None) -> tuple[Engine, Commands]:
+    """The engine over a desk, and the words it knows. `fetch` brings files sent with messages."""
     config, stores = desk.config, desk.stores
     handoff = Handoff(config.desk, stores.tickets, config.staff)
     commands = Commands(
@@ -128,7 +139,7 @@ async def build_engine(desk: Desk) -> tuple[Engine, Commands]:
         handoff,
         stats=desk.reports.stats,
         health=desk.reports.health,
-        more=_rows(desk),
+        more=(*_rows(desk), *_skills(desk, fetch).commands()),
     )
     answerer = Answerer(
         config.desk,
@@ -139,6 +150,7 @@ async def build_engine(desk: Desk) -> tuple[Engine, Commands]:
         speaks=speaks(config),
         estimate=tokens,
         context_tokens=min((model.context_tokens for model in config.models), default=0),
+        summaries=stores.summaries,
     )
     # What person ids are masked with towards the provider; made once per database.
     salt = await stores.settings.get_or_set("salt", secrets.token_hex(32))
@@ -153,8 +165,24 @@ async def build_engine(desk: Desk) -> tuple[Engine, Commands]:
         access=config.access,
         spending=stores.spending,
         clock=desk.clock,
+        forms=stores.forms,
+        summariser=desk.summariser if speaks(config) else None,
     )
     return engine, commands
+
+
+def _skills(desk: Desk, fetch: Fetch | None) -> Skills:
+    """The shipped skills and the operator's own. Raises ConfigError for a file that is wrong."""
+    config = desk.config
+    return Skills(
+        load_skills(Path(config.skills)),
+        Author(config.desk, desk.model, desk.knowledge),
+        desk.clock,
+        desk.stores.uses,
+        timezone=config.desk.timezone,
+        speaks=speaks(config),
+        fetch=fetch,
+    )
 
 
 def _rows(desk: Desk) -> tuple[Command, ...]:

@@ -44,6 +44,7 @@ async def running(
     telegram: FakeTelegram | None = None,
     glm: FakeGlm | None = None,
     contact: str = "",
+    skills: Path | None = None,
     busy: str = "queue",
 ) -> AsyncIterator[Running]:
     """Serve Telegram until the block is left."""
@@ -59,6 +60,7 @@ async def running(
             models=(model,) if speaks else (),
             http=HttpConfig(public="", operator=""),
             database=str(database),
+            skills=str(skills or database.parent / "skills"),
             admins=frozenset({f"telegram:{ADMIN}"}),
             staff=staff,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,6 @@ import pytest
 
 from bot import app
 from bot.clock import SystemClock
-from bot.desk import Desk, speaks
-from bot.engine.answer import Answerer
-from bot.engine.commands import Commands
-from bot.engine.engine import Engine
-from bot.engine.handoff import Handoff
-from bot.engine.skills import Author, Skills, load_skills
 from bot.engine.summary import Summariser
 from bot.i18n import say
 from bot.model.tokens import tokens
@@ -30,56 +23,6 @@ from tests.flow.running import ADMIN, Running, running, until
 from tests.flow.test_desk import bot_says
 
 BLOG_ASKS = "What should the post be about?"
-
-
-async def with_skills(desk: Desk, *, folder: Path | None = None) -> tuple[Engine, Commands]:
-    """The engine as the desk builds it, with skills and summaries."""
-    config, stores = desk.config, desk.stores
-    author = Author(config.desk, desk.model, desk.knowledge)
-    skills = Skills(
-        load_skills(folder or Path(config.skills)),
-        author,
-        desk.clock,
-        stores.uses,
-        timezone=config.desk.timezone,
-        speaks=speaks(config),
-    )
-    handoff = Handoff(config.desk, stores.tickets, config.staff)
-    commands = Commands(
-        config.desk,
-        stores.history,
-        handoff,
-        stats=desk.reports.stats,
-        health=desk.reports.health,
-        more=skills.commands(),
-    )
-    answerer = Answerer(
-        config.desk,
-        desk.knowledge,
-        stores.history,
-        desk.model,
-        handoff,
-        speaks=speaks(config),
-        estimate=tokens,
-        context_tokens=8000,
-        summaries=stores.summaries,
-    )
-    engine = Engine(
-        config.desk,
-        stores.people,
-        answerer,
-        commands,
-        admins=desk.admins,
-        staff=config.staff,
-        salt=b"salt" * 8,
-        forms=stores.forms,
-    )
-    return engine, commands
-
-
-@pytest.fixture(autouse=True)
-def skilled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "build_engine", with_skills)
 
 
 def prompt(glm: FakeGlm, call: int = -1) -> tuple[str, str]:
@@ -258,15 +201,14 @@ async def test_staff_words_are_not_for_customers_and_a_draft_cites_the_knowledge
 
 
 async def test_the_daily_quota_is_counted_and_the_answer_says_when_it_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     folder = tmp_path / "skills"
     folder.mkdir()
     shipped = Path(app.__file__).parent / "skills" / "blog.toml"
     text = shipped.read_text("utf-8").replace("daily = 20", "daily = 2")
     (folder / "blog.toml").write_text(text, "utf-8")
-    monkeypatch.setattr(app, "build_engine", partial(with_skills, folder=folder))
-    async with running(tmp_path / "desk.db", knowledge=False) as run:
+    async with running(tmp_path / "desk.db", knowledge=False, skills=folder) as run:
         run.glm.default = computed(lambda _: "A post.")
         chat, owner = run.telegram.private(), run.telegram.private(ADMIN, "Owner")
         for number in range(1, 4):
