@@ -100,7 +100,6 @@ async def erase(tx: Tx, settlement: Settlement, *, now: int) -> None:
         if row["conversation"] in alone or _source(string(row, "dedupe")) in theirs:
             theirs.add(number(row, "id"))
     await tx.run_many("blank_message", [{"id": one} for one in theirs])
-    await tx.run_many("drop_answer_text", [{"id": one} for one in theirs])
     spoken = {number(row, "conversation") for row in messages}
     await tx.run_many("blank_signals", [{"conversation": one} for one in spoken])
     await tx.run("blank_summaries", person=person, memory=f"person:{person}")

@@ -116,9 +116,6 @@ SELECT id, dedupe, conversation FROM inbox WHERE origin = 'relay' AND state <> 0
 -- blank_message: its words go, that it was there stays
 UPDATE inbox SET body = NULL, raw = '', error = '' WHERE id = :id AND state <> 0;
 
--- drop_answer_text: a written answer of a message that has ended
-DELETE FROM answer WHERE id = :id AND id IN (SELECT id FROM inbox WHERE state <> 0);
-
 -- blank_signals: new words of edited questions
 UPDATE signal SET text = NULL
  WHERE conversation = :conversation AND text IS NOT NULL AND taken_at IS NOT NULL;
@@ -150,7 +147,7 @@ SELECT max(id) AS id FROM erasure WHERE folded_at IS NULL;
 
 -- their_turns: what was said, for an export
 SELECT m.key, t.role, t.text, t.said_at, t.name FROM turn t JOIN memory m ON m.id = t.memory
- WHERE t.person = :person ORDER BY t.said_at, t.seq;
+ WHERE t.person = :person ORDER BY t.memory, t.seq;
 
 -- their_tickets: for an export
 SELECT reason, summary, opened_at, closed_at FROM ticket WHERE person = :person ORDER BY id;
