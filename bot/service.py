@@ -206,7 +206,10 @@ class Worker:
         except LeaseLost:
             raise
         except TimeoutError:
-            await self._failed(hold, adapter, BotError("the attempt took too long"))
+            # What is written down whole is shown further: that may take minutes in a slow place.
+            late = "the attempt took too long"
+            error = PlatformBusy(late, retry_after=1.0) if hold.durable else BotError(late)
+            await self._failed(hold, adapter, error)
         except BotError as error:
             await self._failed(hold, adapter, error)
         except Exception as error:  # guard: a bug in one reply stops no other

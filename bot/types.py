@@ -122,7 +122,8 @@ class IncomingMessage:
     `key` is the semantic dedupe key (chat and message id); `delivery` the transport's (update or
     event id). `position` orders messages within their conversation as the platform does; it is
     compared, never shown. `said_at` is in ms since the epoch. `quoted` is the text replied to and
-    `quoted_user` who wrote that.
+    `quoted_user` who wrote that. `id` is the platform's own name of the message, where an answer
+    can quote it.
     `alone`: a command or a press, never answered together with its neighbours.
     `forward` is what a timer sends on when it is due. `directed` is False for what was said among
     others, in a conversation that the desk takes part in: it is remembered, not answered.
@@ -139,6 +140,7 @@ class IncomingMessage:
     origin: Origin = "user"
     alone: bool = False
     directed: bool = True
+    id: str | None = None
     reply_to: str | None = None
     quoted: str | None = None
     quoted_user: str | None = None
@@ -592,13 +594,17 @@ class Settlement:
 
 @value
 class Anchor:
-    """A message of ours that is on screen for an answer. `shown` is the hash of what it shows."""
+    """A message of ours that is on screen for an answer. `shown` is the hash of what it shows.
+
+    `size`: so many characters of the answer's text; None: not known, frames leave no trace.
+    """
 
     part: int
     ref: MessageRef | None
     kind: Literal["text", "file", "notice"] = "text"
     frozen: bool = False
     shown: str = ""
+    size: int | None = None
 
 
 @value

@@ -105,6 +105,7 @@ class SqlInbox:
                 kind=anchor.kind,
                 frozen=int(anchor.frozen),
                 shown=anchor.shown,
+                size=anchor.size,
             )
 
         await self._database.write(work)

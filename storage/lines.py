@@ -17,7 +17,7 @@ from bot.types import (
 )
 from storage.codec import Undecodable, read_answer, read_message, read_place
 from storage.database import Row, Tx
-from storage.rows import number, string, string_or_none, word
+from storage.rows import number, number_or_none, string, string_or_none, word
 
 RUN_MAX = 20
 """Messages answered together at most."""
@@ -138,6 +138,7 @@ def _anchor(row: Row) -> Anchor:
         kind=word(row, "kind", ("text", "file", "notice")),
         frozen=bool(number(row, "frozen")),
         shown=string(row, "shown"),
+        size=number_or_none(row, "size"),
     )
 
 

@@ -222,6 +222,7 @@ def _incoming(update: Update, message: Message, me: Me) -> IncomingMessage | Non
         position=seconds * 1000 * TICKS_PER_MS + message.message_id % TICKS_PER_MS,
         alone=word is not None,
         directed=directed,
+        id=str(message.message_id),
         reply_to=_reply_to(message),
         quoted=_quoted(message),
         quoted_user=_quoted_user(message),

@@ -105,9 +105,15 @@ class Deliverer:
     async def apologise(
         self, hold: Hold, adapter: Adapter, locale: str, key: str, reference: str
     ) -> None:
-        """Put a sentence where the answer would stand, or send it. Raises PlatformError."""
+        """Put a sentence where the answer would stand, or send it. Raises PlatformError.
+
+        Text that stands is left alone while there is hope that the rest follows.
+        """
+        if hold.visible and key == "error.retrying":
+            return
         screen = Screen(self._inbox, self._clock, hold, adapter, placeholder=False)
         await screen.conclude(say(locale, key, reference=reference), (), locale)
+        await screen.cleared()
 
 
 def _since(counts: Counts, ledger: LedgerRow | None) -> Counts:
@@ -274,9 +280,10 @@ class _Delivery(Screen):
             rich = RichText(text=say(locale, event.key, **event.values))
         else:
             rich = Markdown()(event.text, final=True)
-        self._record.said.append(rich.text)
+        parts = split(rich, self._limits.text_max, self._limits.measure)
+        self._record.said += [rich.text] if parts else []
         once = isinstance(event, Say) and event.once
-        for part in split(rich, self._limits.text_max, self._limits.measure):
+        for part in parts:
             await self._send_aside(Frame(content=part), once=once)
 
     async def _send_aside(self, frame: Frame, *, once: bool = False) -> None:
@@ -294,7 +301,7 @@ class _Delivery(Screen):
                     self._place,
                     frame,
                     guard=self._hold.guard,
-                    reply_to=self._hold.lease.messages[-1].message.reply_to,
+                    reply_to=self.quoted(),
                 )
                 break
             except (PlatformBusy, PlatformUnavailable) as error:
@@ -331,7 +338,8 @@ class _Delivery(Screen):
         self._asides += 1
         if any(a.part == number for a in self._earlier):
             return
-        anchor = Anchor(part=number, ref=None, kind="file", frozen=True)
+        nowhere = MessageRef(place=self._place, id="")
+        anchor = Anchor(part=number, ref=nowhere, kind="file", frozen=True)
         await self.anchor(anchor)
         ref = await self._adapter.send_file(
             self._place, event.name, event.content, caption=event.caption, guard=self._hold.guard
@@ -342,9 +350,11 @@ class _Delivery(Screen):
 
     async def _settle(self, failure: BaseException | None, *, stopped: bool) -> Settlement | None:
         """The last edits, and what becomes true."""
-        if failure is not None and not self._hold.edited:
+        changed = self._hold.edited or (self._hold.deleted and self._record)
+        if failure is not None and not changed:
             self._survive(failure)
         if self._hold.edited:
+            await self.cleared()
             return None
         record = self._record
         assert record is not None, "a stream has events"
@@ -363,12 +373,14 @@ class _Delivery(Screen):
             text=shown, buttons=record.buttons, locale=record.begin.locale, settlement=settlement
         )
         await self._inbox.answer(self._hold.lease, durable)
+        self._hold.durable = True
         await self.conclude(shown, record.buttons, record.begin.locale)
         return counted(settlement, self.counts())
 
     async def _taken_back(self, record: Record) -> Settlement | None:
         """The question was deleted: so is what there is of an answer. None: some of it stands."""
         if any(m.message.key not in self._hold.deleted for m in self._hold.lease.messages):
+            await self.cleared()
             return None
         await self.withdraw(record.begin.locale)
         return record.settlement(

@@ -19,6 +19,7 @@ class Hold:
 
     `stop` is set when the person wants no more of this answer; `restart` when the question was
     edited; `drop` when it was deleted. `anchors`: what is on screen by part, also since the lease.
+    `visible`: text of the answer stands there; `durable`: the whole of it is written down.
     """
 
     def __init__(self, lease: Lease, inbox: Inbox, clock: Clock) -> None:
@@ -28,6 +29,8 @@ class Hold:
         self.deleted: set[str] = set()
         self.anchors = {anchor.part: anchor for anchor in lease.anchors}
         self.stopped_by: list[str] = []
+        self.durable = lease.answer is not None
+        self.visible = any(a.kind == "text" and a.size != 0 for a in lease.anchors)
         self._inbox = inbox
         self._clock = clock
         self._lost = False

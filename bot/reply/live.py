@@ -89,7 +89,8 @@ class LiveReply:
     """Decides; `due` gives the next call and the reports tell what came of it.
 
     `buttons` stand under the growing text (Stop). With `anchors` it goes on in the messages that
-    an earlier attempt left. `removes`: messages can be taken off this screen.
+    an earlier attempt left; no frame until it is longer than what they may show. `removes`:
+    messages can be taken off this screen.
     """
 
     def __init__(
@@ -110,8 +111,10 @@ class LiveReply:
         self._words = words
         self._buttons = buttons
         self._removes = removes
+        anchors = [a for a in anchors if a.kind == "text" and a.ref is not None]
         self._parts = _resumed(anchors)
         self._flying = False
+        self._texted = False
         self._busy_until = float("-inf")
         self._interval = limits.interval
         self._due_at = float("-inf")
@@ -119,8 +122,9 @@ class LiveReply:
         self._frames_shown = 0
         self._text_at: float | None = None
         self._composed = 0
-        self._shown_size = 0
-        self._held = False
+        self._shown_size = sum(anchor.size or 0 for anchor in anchors)
+        self._unknown = len(self._parts) if any(a.size is None for a in anchors) else 0
+        self._held = bool(self._shown_size or self._unknown)
         self._midway = False
         self._waiting = not self._parts
         self._goal: tuple[Frame, ...] | None = None
@@ -196,6 +200,7 @@ class LiveReply:
             return None
         action = self._rest() if self._goal is not None else self._growing(now)
         self._flying, self._due_at = action is not None, now
+        self._texted = self._goal is not None or self._text_at is not None
         return action
 
     def next_at(self, now: float) -> float | None:
@@ -248,11 +253,12 @@ class LiveReply:
     def _frame(self) -> Action | None:
         """The first call by which the screen differs from the text as it is now."""
         rich = self._render(self.text, final=False)
-        if self._held and len(rich.text) <= self._shown_size:
+        parts = self._split(rich)
+        if self._held and not self._outgrows(rich, parts):
             self._composed, self._midway = len(self.text), False
             return None
-        self._held = False
-        frames = self._frames(self._split(rich), self._buttons, final=False)
+        self._held, self._unknown = False, 0
+        frames = self._frames(parts, self._buttons, final=False)
         action = self._first(frames)
         # A frame of several calls is carried out in one go, from the newest text each time.
         last = action is None or (
@@ -266,6 +272,12 @@ class LiveReply:
         if last:
             self._composed = len(self.text)
         return action
+
+    def _outgrows(self, rich: RichText, parts: Sequence[RichText]) -> bool:
+        """The new text is longer than what stands; what a crash left may fill its messages."""
+        if self._unknown:
+            return len(parts) > self._unknown
+        return len(rich.text) > self._shown_size
 
     def _rest(self) -> Action | None:
         """The first call by which the screen differs from the finished text."""
@@ -355,7 +367,7 @@ class LiveReply:
         """The message shows the frame."""
         self._flying = False
         self._parts[action.part].shown = shown_hash(action.frame)
-        if self._text_at is not None or self._goal is not None:
+        if self._texted:
             self._note_shown(now)
 
     def removed(self, action: Remove) -> None:
@@ -407,10 +419,9 @@ class LiveReply:
         self._waiting = False
 
 
-def _resumed(anchors: Iterable[Anchor]) -> list[_Part]:
+def _resumed(anchors: Sequence[Anchor]) -> list[_Part]:
     """The messages an earlier attempt left; only a full one is known to show what it showed."""
-    text: Sequence[Anchor] = [a for a in anchors if a.kind == "text" and a.ref is not None]
-    parts = [_Part() for _ in range(max((a.part for a in text), default=-1) + 1)]
-    for anchor in text:
+    parts = [_Part() for _ in range(max((a.part for a in anchors), default=-1) + 1)]
+    for anchor in anchors:
         parts[anchor.part] = _Part(anchor.ref, anchor.shown if anchor.frozen else "")
     return parts

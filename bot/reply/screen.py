@@ -82,6 +82,18 @@ class Screen:
             )
         return self.live
 
+    def quoted(self) -> str | None:
+        """What our message is tied to: the question, or what its asker pressed."""
+        asked = self._hold.lease.messages[-1].message
+        return asked.id or asked.reply_to
+
+    async def cleared(self) -> None:
+        """Note that no text of this answer stands in its messages that is worth keeping."""
+        for anchor in list(self._hold.anchors.values()):
+            if anchor.kind == "text":
+                await self.anchor(replace(anchor, frozen=False, shown="", size=0))
+        self._hold.visible = False
+
     async def anchor(self, anchor: Anchor) -> None:
         """Note what is on screen, on disk and for what else this attempt may do."""
         await self._inbox.anchor(self._hold.lease, anchor)
@@ -142,13 +154,14 @@ class Screen:
         guard = self._hold.guard
         match action:
             case Post():
-                quoted = self._hold.lease.messages[-1].message.reply_to
+                quoted = None if action.part else self.quoted()
                 ref = await self._adapter.send(
-                    self._place, action.frame, guard=guard, reply_to=None if action.part else quoted
+                    self._place, action.frame, guard=guard, reply_to=quoted
                 )
                 await self.anchor(Anchor(part=action.part, ref=ref))
                 self.live.posted(action, ref, self._clock.monotonic())
             case Edit():
+                await self._thaw(action)
                 await self._adapter.edit(action.ref, action.frame, guard=guard)
                 self._edits += 1
                 self.live.edited(action, self._clock.monotonic())
@@ -158,6 +171,12 @@ class Screen:
                 if isinstance(self._adapter, Deletes):
                     await self._adapter.delete(action.ref, guard=guard)
                 self.live.removed(action)
+
+    async def _thaw(self, action: Edit) -> None:
+        """A message that is noted as full changes after all: for now nobody knows what it shows."""
+        known = self._hold.anchors.get(action.part)
+        if known is not None and known.frozen and known.shown != shown_hash(action.frame):
+            await self.anchor(replace(known, frozen=False, shown="", size=None))
 
     def _trouble(self, action: Action, error: PlatformError) -> None:
         """What follows from a call that failed: another time, another message, or the end."""
@@ -196,9 +215,10 @@ class Screen:
     def _note_first(self) -> None:
         if self._first_text_ms is None and self.live and self.live.first_shown_at is not None:
             self._first_text_ms = self.counts().total_ms
+            self._hold.visible = True
 
 
 def _full(action: Edit) -> Anchor:
     """What the inbox keeps of a part that is full."""
-    shown = shown_hash(action.frame)
-    return Anchor(part=action.part, ref=action.ref, frozen=True, shown=shown)
+    shown, size = shown_hash(action.frame), len(action.frame.content.text)
+    return Anchor(part=action.part, ref=action.ref, frozen=True, shown=shown, size=size)

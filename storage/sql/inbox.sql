@@ -73,7 +73,7 @@ UPDATE inbox SET held = :epoch, attempt = attempt + :counted WHERE id = :id;
 UPDATE inbox SET state = 3, error = :error, settled_at = :now WHERE id = :id AND state = 0;
 
 -- anchors_of: what is on screen for an answer
-SELECT part, place, anchor, kind, frozen, shown FROM reply WHERE answer = :answer ORDER BY part;
+SELECT part, place, anchor, kind, frozen, shown, size FROM reply WHERE answer = :answer ORDER BY part;
 
 -- answer_of: the written answer
 SELECT body FROM answer WHERE id = :answer;
@@ -86,11 +86,11 @@ UPDATE conversation SET wake_at = :until
  WHERE key = :key AND epoch = :epoch AND owner = :owner RETURNING id;
 
 -- put_anchor: what a part shows now
-INSERT INTO reply (answer, part, place, anchor, kind, frozen, shown)
-VALUES (:answer, :part, :place, :anchor, :kind, :frozen, :shown)
+INSERT INTO reply (answer, part, place, anchor, kind, frozen, shown, size)
+VALUES (:answer, :part, :place, :anchor, :kind, :frozen, :shown, :size)
 ON CONFLICT (answer, part) DO UPDATE SET
     place = excluded.place, anchor = excluded.anchor, kind = excluded.kind,
-    frozen = excluded.frozen, shown = excluded.shown;
+    frozen = excluded.frozen, shown = excluded.shown, size = excluded.size;
 
 -- drop_anchor: a part that is on no screen any more
 DELETE FROM reply WHERE answer = :answer AND part = :part;
