@@ -81,12 +81,13 @@ class Worker:
     async def start(self) -> None:
         """Take over what an earlier process held; it is dead, since we hold the lock.
 
-        When some of it has been attempted too often, what was held is worked one at a time.
+        When some of it has been attempted too often, all that was is worked one at a time: also
+        what waits behind the one that was held when a careful desk died in its turn.
         """
         freed = await self._inbox.take_over(self.owner)
-        if freed and await self._inbox.suspects(SUSPECT_ATTEMPTS):
-            self._careful = freed
-            log.warning("careful_start", leases=freed)
+        if freed and (suspects := await self._inbox.suspects(SUSPECT_ATTEMPTS)):
+            self._careful = max(freed, suspects)
+            log.warning("careful_start", leases=self._careful)
 
     async def run(self) -> None:
         """Work until `drain`; a cancel drops everything at once, as a kill would."""
