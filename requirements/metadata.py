@@ -1,4 +1,4 @@
-"""Build hook: the package's dependencies are what requirements/run.in names."""
+"""Build hook: the package's dependencies are what the lists in requirements/ name."""
 
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,16 @@ BUILD_ONLY = {"-r build.in"}
 
 
 class RequirementsHook(MetadataHookInterface):  # type: ignore[misc]  # hatchling ships no types
-    """Reads run.in, so that the list is written once."""
+    """Reads run.in and charts.in, so that each list is written once."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Fill in the dependencies."""
-        lines = (Path(self.root) / "requirements" / "run.in").read_text("utf-8").splitlines()
-        metadata["dependencies"] = [
+        """Fill in the dependencies, and the extra `charts`."""
+        metadata["dependencies"] = self._named("run.in")
+        metadata["optional-dependencies"] = {"charts": self._named("charts.in")}
+
+    def _named(self, file: str) -> list[str]:
+        lines = (Path(self.root) / "requirements" / file).read_text("utf-8").splitlines()
+        return [
             line for line in lines if line and not line.startswith("#") and line not in BUILD_ONLY
         ]
 
