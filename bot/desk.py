@@ -14,6 +14,7 @@ import msgspec
 
 from bot.clock import Clock, SystemClock
 from bot.config import Config, Loaded
+from bot.engine.admission import Admission
 from bot.engine.answer import Answerer
 from bot.engine.commands import Command, Commands
 from bot.engine.engine import Engine
@@ -199,6 +200,9 @@ def _rows(desk: Desk) -> tuple[Command, ...]:
     return (
         *Personal(desk.config.privacy, stores.exports).commands(),
         *owners.commands(),
+        Admission(
+            desk.config.http, desk.clock, token=lambda: secrets.token_bytes(32).hex()
+        ).command(),
         Sharing(stores.history).command(),
     )
 

@@ -532,6 +532,14 @@ class StartBroadcast:
     code: str
 
 
+@value
+class AdmitAdmin:
+    """Whoever was settled may open the admin pages once before `until`; `token` is a hash."""
+
+    token: str
+    until: int
+
+
 Change = (
     OpenTicket
     | Forget
@@ -546,6 +554,7 @@ Change = (
     | Erase
     | DraftBroadcast
     | StartBroadcast
+    | AdmitAdmin
 )
 """What a reply does to the desk besides text; applied only with the settlement, once."""
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from bot.types import (
+    AdmitAdmin,
     Audit,
     Await,
     ButtonRows,
@@ -57,6 +58,7 @@ class _Change(msgspec.Struct, omit_defaults=True):
     erase: Erase | None = None
     draft: DraftBroadcast | None = None
     start: StartBroadcast | None = None
+    admit: AdmitAdmin | None = None
 
 
 class _Written(msgspec.Struct, omit_defaults=True):
@@ -89,6 +91,7 @@ _TAGS: dict[type, str] = {
     Erase: "erase",
     DraftBroadcast: "draft",
     StartBroadcast: "start",
+    AdmitAdmin: "admit",
 }
 
 _message = msgspec.json.Decoder(IncomingMessage)

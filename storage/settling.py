@@ -6,6 +6,7 @@ from typing import assert_never
 
 from bot.errors import LeaseLost
 from bot.types import (
+    AdmitAdmin,
     Audit,
     Await,
     Change,
@@ -34,6 +35,7 @@ from storage.codec import write_place
 from storage.database import Tx
 from storage.erasure import erase
 from storage.lines import put_to_sleep
+from storage.office import admit
 from storage.rows import number
 from storage.skills import add_use, close_forms, open_form
 from storage.threads import shared
@@ -152,6 +154,8 @@ async def _apply(tx: Tx, change: Change, lease: Lease, settlement: Settlement, *
             await apply_access(tx, change, lease, settlement, now=now)
         case DraftBroadcast() | StartBroadcast():
             await apply_broadcast(tx, change, settlement, now=now)
+        case AdmitAdmin():
+            await admit(tx, change, lease, now=now)
         case Erase():
             await erase(tx, settlement, now=now)
         case _:

@@ -11,6 +11,7 @@ from storage.erasure import SqlExports
 from storage.history import SqlHistory
 from storage.inbox import SqlInbox
 from storage.ledger import SqlLedger
+from storage.office import SqlDoor, SqlFiles
 from storage.passages import PassageStore
 from storage.people import SqlPeople
 from storage.settings import SqlSettings
@@ -42,6 +43,8 @@ class Stores:
     broadcasts: SqlBroadcasts
     exports: SqlExports
     threads: SqlThreads
+    door: SqlDoor
+    files: SqlFiles
 
     async def close(self) -> None:
         """Finish what is under way and let go of the file."""
@@ -68,6 +71,8 @@ def stores(database: Database, clock: Clock) -> Stores:
         broadcasts=SqlBroadcasts(database),
         exports=SqlExports(database),
         threads=SqlThreads(database, clock),
+        door=SqlDoor(database),
+        files=SqlFiles(database),
     )
 
 

@@ -57,6 +57,7 @@ SETTINGS = (
     _row("http.public", kinds.listener, "FRONTDESK_HTTP"),
     _row("http.operator", kinds.listener, "FRONTDESK_ADMIN_HTTP"),
     _row("http.public_url", kinds.url, "PUBLIC_URL"),
+    _row("http.admin_url", kinds.url, "FRONTDESK_ADMIN_URL"),
     _row("access.entry", kinds.one_of("open", "listed")),
     _row("access.allow", kinds.people),
     _row("access.block", kinds.people),

@@ -117,11 +117,14 @@ class KnowledgeConfig:
 
 @value
 class HttpConfig:
-    """The two listeners, as host:port; empty turns one off. `public_url` is what platforms call."""
+    """The two listeners, as host:port; empty turns one off. `public_url` is what platforms call,
+    `admin_url` what an administrator's browser calls; empty: the operator's listener itself.
+    """
 
     public: str = "127.0.0.1:8080"
     operator: str = "127.0.0.1:8081"
     public_url: str = ""
+    admin_url: str = ""
 
 
 @value

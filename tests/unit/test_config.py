@@ -47,6 +47,7 @@ CASES: dict[str, tuple[object, str | None, object]] = {
     "http.public": ("0.0.0.0:80", "0.0.0.0:80", "0.0.0.0:80"),
     "http.operator": ("off", "off", ""),
     "http.public_url": ("https://x.example/", "https://x.example", "https://x.example"),
+    "http.admin_url": ("https://a.example/", "https://a.example", "https://a.example"),
     "access.entry": ("listed", None, "listed"),
     "access.allow": (["telegram:5", "slack:T1/U2"], None, frozenset({"telegram:5", "slack:T1/U2"})),
     "access.block": (["telegram:6"], None, frozenset({"telegram:6"})),
@@ -397,7 +398,7 @@ def test_the_example_file_shows_every_key_with_its_default(tmp_path: Path) -> No
     hidden = {"telegram.webhook_secret", "models[0].api_secret"}
     assert bare == set(ROWS) - hidden
     defaults = Config(models=(ModelConfig(),))
-    free = {"admins", "staff", "http.public_url", "models[0].currency"}
+    free = {"admins", "staff", "http.public_url", "http.admin_url", "models[0].currency"}
     for path, raw in flat.items():
         if path in ROWS and path not in free and "price" not in path:
             shown_raw = frozenset(raw) if isinstance(raw, list) else raw
