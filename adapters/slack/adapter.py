@@ -15,6 +15,7 @@ from adapters.slack.events import Events, Party, bolt_app, nobody
 from adapters.slack.normalise import Me, whispered_to
 from adapters.slack.rates import POST
 from adapters.slack.render import TEXT_MAX, blocks, measure, summary
+from adapters.slack.sessions import Sessions, Status
 from bot.clock import Clock
 from bot.config import SlackConfig
 from bot.errors import (
@@ -98,6 +99,7 @@ class SlackAdapter:
         self._client: AsyncWebClient | None = None
         self._calls: Calls | None = None
         self._events: Events | None = None
+        self._sessions: Sessions | None = None
         self._app: AsyncApp | None = None
         self._responses: dict[str, str] = {}
 
@@ -158,6 +160,7 @@ class SlackAdapter:
             context=self._context,
             groups=self._groups,
         )
+        self._sessions = Sessions(calls, self._clock)
         secret = self._config.signing_secret.reveal()
         self._app = bolt_app(self._events, me, self._client, secret)
 
@@ -253,6 +256,8 @@ class SlackAdapter:
         return HttpReply(status=answer.status, body=answer.body.encode(), headers=told)
 
     async def close(self) -> None:
+        if self._sessions is not None:
+            await self._sessions.close()
         if self._session is not None:
             await self._session.close()
 
@@ -288,6 +293,8 @@ class SlackAdapter:
             if found is None:
                 raise
             return found
+        if not frame.final:
+            self._status(place, "processing")
         return MessageRef(place=place, id=answer["ts"])
 
     async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> None:
@@ -296,6 +303,12 @@ class SlackAdapter:
             return
         change = {"channel": ref.place.channel, "ts": ref.id, **_shown(frame)}
         await self._ask("chat.update", change, guard=guard, final=frame.final)
+        self._status(ref.place, "active" if frame.final else "processing")
+
+    def _status(self, place: Place, status: Status) -> None:
+        """What Slack itself shows about the thread; after a crash, too, an end is told."""
+        if self._sessions is not None:
+            self._sessions.show(place, status)
 
     async def delete(self, ref: MessageRef, *, guard: Guard) -> None:
         try:
@@ -304,6 +317,7 @@ class SlackAdapter:
             else:
                 gone = {"channel": ref.place.channel, "ts": ref.id}
                 await self._ask("chat.delete", gone, guard=guard)
+                self._status(ref.place, "active")
         except MessageGone:
             pass
 

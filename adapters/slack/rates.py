@@ -23,6 +23,7 @@ _TIERS = {
     "auth.test": Rate(burst=20, every=0.1),
     "apps.connections.open": Rate(burst=5, every=6.0),
     "chat.update": TIER_3,
+    "agents.sessions.setStatus": TIER_3,
     "chat.delete": TIER_3,
     "conversations.history": TIER_3,
     "conversations.replies": TIER_3,

@@ -80,3 +80,4 @@ async def test_slack_s_own_stop_button_ends_the_answer_and_keeps_what_was_said(
     assert "apples" in answer.markdown
     assert "END" not in answer.markdown
     assert answer.buttons().keys().isdisjoint({"Stop"})
+    assert slack.core.sessions["D1", root] == ["processing", "active"]

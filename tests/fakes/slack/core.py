@@ -28,6 +28,7 @@ PER_MINUTE = {
     "conversations.history": 50,
     "conversations.open": 50,
     "conversations.info": 50,
+    "agents.sessions.setStatus": 50,
     "users.info": 100,
     "usergroups.users.list": 20,
     "chat.postEphemeral": 100,
@@ -135,6 +136,8 @@ class SlackCore:
         self.cut: list[str] = []
         self.uploads: dict[str, bytes] = {}
         self.users: dict[str, dict[str, str]] = {}
+        self.sessions: dict[tuple[str, str], list[str]] = {}
+        self.sessions_on = True
         self.groups: dict[str, list[str]] = {}
         self.channels: dict[str, str] = {"C1": "channel", "D1": "im", "G1": "group"}
         self.outside: set[str] = set()
@@ -271,6 +274,20 @@ class SlackCore:
         channel = "D" + self._needed(args, "users")
         self.channels.setdefault(channel, "im")
         return {"channel": {"id": channel}}
+
+    def _agents_sessions_setStatus(self, args: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802  Slack's name
+        channel = self._channel({"channel": args.get("channel_id")})
+        thread, status = self._needed(args, "thread_ts"), self._needed(args, "status")
+        if not self.sessions_on:
+            raise Refusal("unknown_method")
+        if self.channels[channel] != "im":
+            raise Refusal("channel_type_not_supported")
+        if (channel, thread) not in self.messages:
+            raise Refusal("thread_not_found")
+        if status not in ("processing", "active", "suspended", "closed"):
+            raise Refusal("invalid_arguments")
+        self.sessions.setdefault((channel, thread), []).append(status)
+        return {}
 
     def _usergroups_users_list(self, args: Mapping[str, Any]) -> dict[str, Any]:
         group = self._needed(args, "usergroup")

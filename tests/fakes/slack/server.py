@@ -331,6 +331,7 @@ class FakeSlack:
 
     def stop_session(self, user: str, channel: str, thread: str) -> asyncio.Task[int]:
         """A person presses the Stop button that Slack itself shows while a session processes."""
+        assert self.core.sessions[channel, thread][-1] == "processing"
         event = {
             "type": "agent_session_stopped",
             "channel": channel,
