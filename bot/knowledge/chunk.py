@@ -45,6 +45,31 @@ class Section:
         return " › ".join(self.path)
 
 
+@value
+class Heading:
+    """A heading between blocks; level 1 is the outermost."""
+
+    level: int
+    text: str
+
+
+def outline(items: Iterable[Heading | Block], title: str) -> Iterator[Section]:
+    """Blocks gathered under their headings; `title` stands above those without a first one."""
+    path: list[tuple[int, str]] = [(0, title)]
+    blocks: list[Block] = []
+    for item in items:
+        if isinstance(item, Heading):
+            yield Section(path=tuple(name for _, name in path), blocks=tuple(blocks))
+            path = [above for above in path if above[0] < item.level]
+            if item.level == 1:
+                path.clear()
+            path.append((item.level, item.text))
+            blocks = []
+        else:
+            blocks.append(item)
+    yield Section(path=tuple(name for _, name in path), blocks=tuple(blocks))
+
+
 def paragraphs(text: str) -> tuple[str, ...]:
     """Plain text cut at empty lines."""
     return tuple(part.strip() for part in _PARAGRAPH.split(text) if part.strip())

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bot.clock import Clock
 from bot.errors import KnowledgeError
-from bot.knowledge.loaders import LOADERS, PARSER, load
+from bot.knowledge import sandbox
+from bot.knowledge.loaders import KNOWN, PARSER, Parsed
 from bot.knowledge.port import EntryDraft, Passages, Revision, SourceFile, StoredEntry, Switch
 from bot.knowledge.twins import Twin, askings, twins
 from bot.types import value
@@ -35,8 +36,9 @@ Progress = Callable[[str, int, int], None]
 class ImportReport:
     """What an import did. Counts are entries; `failed` names file, place and cause.
 
-    `kept` are entries that a file would have changed and that people changed by hand before;
-    `tests` are paths of test sets found beside the sources.
+    `notes` say what of a file that came in could not be read; `kept` are entries that a file would
+    have changed and that people changed by hand before; `tests` are paths of test sets found
+    beside the sources.
     """
 
     generation: int
@@ -47,6 +49,7 @@ class ImportReport:
     removed: int = 0
     failed: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
     twins: tuple[Twin, ...] = ()
@@ -78,8 +81,8 @@ class Importer:
         named = await asyncio.to_thread(_files, root)
         tests = tuple(str(name) for _, name in named if name.name.endswith(TEST_SET))
         named = [(uri, name) for uri, name in named if not name.name.endswith(TEST_SET)]
-        files = [(uri, name) for uri, name in named if name.suffix.lower() in LOADERS]
-        skipped = tuple(uri for uri, name in named if name.suffix.lower() not in LOADERS)
+        files = [(uri, name) for uri, name in named if name.suffix.lower() in KNOWN]
+        skipped = tuple(uri for uri, name in named if name.suffix.lower() not in KNOWN)
         whole = str(await asyncio.to_thread(root.resolve))
         report = await self._import(files, folder=whole, by=by, progress=progress)
         return replace(report, skipped=skipped, tests=tests)
@@ -131,21 +134,27 @@ class Importer:
     ) -> ImportReport:
         async with self._writing:
             known = {source.uri: source for source in await self._passages.sources()}
-            parsed: list[tuple[SourceFile, list[EntryDraft]]] = []
+            parsed: list[tuple[SourceFile, Parsed]] = []
             failed: list[str] = []
             for place, (uri, path) in enumerate(files):
                 progress(uri, place, len(files))
                 try:
                     source, content = await asyncio.to_thread(self._read, uri, path, folder)
                     if source != known.get(uri):
-                        parsed.append((source, await asyncio.to_thread(load, uri, content)))
+                        parsed.append((source, await sandbox.parse(uri, content)))
                 except KnowledgeError as error:
                     failed.append(str(error))
             uris = {uri for uri, _ in files}
             gone = [u for u, s in known.items() if folder and s.folder == folder and u not in uris]
             report = await self._take(parsed, gone, by=by)
             unchanged = len(files) - len(parsed) - len(failed)
-            return replace(report, files=len(files), unchanged=unchanged, failed=tuple(failed))
+            return replace(
+                report,
+                files=len(files),
+                unchanged=unchanged,
+                failed=tuple(failed),
+                notes=tuple(note for _, found in parsed for note in found.notes),
+            )
 
     def _read(self, uri: str, path: Path, folder: str) -> tuple[SourceFile, bytes]:
         try:
@@ -163,7 +172,7 @@ class Importer:
 
     async def _take(
         self,
-        parsed: Sequence[tuple[SourceFile, list[EntryDraft]]],
+        parsed: Sequence[tuple[SourceFile, Parsed]],
         gone: Sequence[str],
         *,
         by: str,
@@ -173,7 +182,7 @@ class Importer:
         if not parsed and not gone:
             return ImportReport(generation=await self._generation())
         sources = tuple(source for source, _ in parsed)
-        drafts = [draft for _, found in parsed for draft in found]
+        drafts = [draft for _, found in parsed for draft in found.drafts]
         uris = {source.uri for source in sources} | set(gone)
         plan = replace(_difference(drafts, live, uris), sources=sources, forgotten=tuple(gone))
         note = ", ".join(sorted(uris)[:5]) + (" …" if len(uris) > 5 else "")

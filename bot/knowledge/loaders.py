@@ -1,4 +1,4 @@
-"""Files to entries: Markdown, plain text, and FAQs as CSV or JSONL.
+"""Files to entries: documents by their headings, FAQs from CSV or JSONL.
 
 A loader reads bytes and answers with drafts, or raises KnowledgeError that names file, place and
 cause; it never returns half a file.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -18,10 +18,11 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.errors import KnowledgeError
-from bot.knowledge import drafts
-from bot.knowledge.chunk import Block, Section, Table, paragraphs
+from bot.knowledge import drafts, files
+from bot.knowledge.chunk import Block, Heading, Section, Table, outline, paragraphs
 from bot.knowledge.port import EntryDraft
 from bot.knowledge.terms import TERMS_VERSION, fold, terms
+from bot.types import value
 
 PARSER = f"1.{TERMS_VERSION}"
 """Stored with each file; another number means it is read anew though its bytes are the same."""
@@ -42,16 +43,31 @@ _ALIAS_BREAK = re.compile(r"[|｜\n]")
 _ENCODINGS = ["gb18030", "big5", "utf_16", "cp1252"]
 
 
-def load(uri: str, content: bytes) -> list[EntryDraft]:
+@value
+class Parsed:
+    """What a file gave. `notes` say what of it could not be read."""
+
+    drafts: tuple[EntryDraft, ...]
+    notes: tuple[str, ...] = ()
+
+
+def load(uri: str, content: bytes) -> Parsed:
     """The entries of a file, by the ending of its name. `uri` names it in every uid."""
-    loader = LOADERS.get(PurePosixPath(uri).suffix.lower())
-    if loader is None:
-        known = " ".join(sorted(LOADERS))
+    ending = PurePosixPath(uri).suffix.lower()
+    if ending in files.READERS:
+        found = files.READERS[ending](uri, content)
+        made = documents(uri, found.items, title=found.title, locale=locale_of(uri))
+        return Parsed(drafts=_some(uri, made), notes=found.notes)
+    if ending not in LOADERS:
+        known = " ".join(sorted(KNOWN))
         raise KnowledgeError(f"{uri}: this kind of file is not read; known are {known}")
-    found = loader(uri, decode(uri, content))
+    return Parsed(drafts=_some(uri, LOADERS[ending](uri, decode(uri, content))))
+
+
+def _some(uri: str, found: Sequence[EntryDraft]) -> tuple[EntryDraft, ...]:
     if not found:
         raise KnowledgeError(f"{uri}: the file holds no text")
-    return _distinct(found)
+    return tuple(_distinct(found))
 
 
 def decode(uri: str, content: bytes) -> str:
@@ -198,12 +214,22 @@ def markdown(uri: str, text: str) -> list[EntryDraft]:
         facts = {fold(key).strip(): rest.strip().strip("\"'") for key, _, rest in pairs}
         text = "\n" * front[0].count("\n") + text[front.end() :]
     locale = facts.get("locale", facts.get("lang", ""))[:2] or locale_of(uri)
-    title = facts.get("title", "")
+    return documents(
+        uri,
+        _markdown_items(text),
+        title=facts.get("title", ""),
+        url=facts.get("url", ""),
+        locale=locale,
+    )
+
+
+def documents(
+    uri: str, items: Iterable[Heading | Block], *, title: str = "", url: str = "", locale: str = ""
+) -> list[EntryDraft]:
+    """Headings and blocks as one entry per section that says something."""
     made = (
-        drafts.section(
-            uri, part, uid=_section_uid(uri, part), url=facts.get("url", ""), locale=locale
-        )
-        for part in _markdown_sections(text, title or PurePosixPath(uri).stem)
+        drafts.section(uri, part, uid=_section_uid(uri, part), url=url, locale=locale)
+        for part in outline(items, title or PurePosixPath(uri).stem)
     )
     return [draft for draft in made if draft is not None]
 
@@ -212,28 +238,16 @@ def _section_uid(uri: str, part: Section) -> str:
     return f"{uri}#{'/'.join(_NO_WORD.sub('-', fold(name)).strip('-') for name in part.path)}"
 
 
-def _markdown_sections(text: str, title: str) -> Iterator[Section]:
-    """Sections in order. The title stands above those without a first-level heading."""
+def _markdown_items(text: str) -> Iterator[Heading | Block]:
     lines = text.split("\n")
-    path: list[tuple[int, str]] = [(0, title)]
-    blocks: list[Block] = []
     tokens = _MARKDOWN.parse(text)
     for place, token in enumerate(tokens):
         if token.level or token.map is None:
             continue
         if token.type == "heading_open":
-            yield _closed(path, blocks)
-            level = int(token.tag[1])
-            path = [above for above in path if above[0] < level and (above[0] or level > 1)]
-            path.append((level, tokens[place + 1].content))
-            blocks = []
+            yield Heading(level=int(token.tag[1]), text=tokens[place + 1].content)
         elif token.type != "html_block":
-            blocks.append(_block(token, lines))
-    yield _closed(path, blocks)
-
-
-def _closed(path: Sequence[tuple[int, str]], blocks: Sequence[Block]) -> Section:
-    return Section(path=tuple(name for _, name in path), blocks=tuple(blocks))
+            yield _block(token, lines)
 
 
 def _block(token: Token, lines: Sequence[str]) -> Block:
@@ -263,3 +277,5 @@ LOADERS: dict[str, Loader] = {
     ".tsv": csv_faq,
     ".jsonl": jsonl_faq,
 }
+KNOWN = frozenset(LOADERS) | frozenset(files.READERS)
+"""Endings of file names that can be imported."""

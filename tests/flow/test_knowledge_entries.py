@@ -119,7 +119,7 @@ async def test_mistakes_are_told_to_the_person(kb: KnowledgeBase) -> None:
 async def test_an_export_imports_into_the_same_entries(kb: KnowledgeBase) -> None:
     await kb.import_folder(SHOP)
     text = await kb.entries.export()
-    again = {draft.uid: draft for draft in load("export.jsonl", text.encode())}
+    again = {draft.uid: draft for draft in load("export.jsonl", text.encode()).drafts}
     known = {e.uid: e for e in await kb.entries.all() if e.answer is not None}
     assert {(u, d.title, d.answer, d.hash) for u, d in again.items()} == {
         (u, e.title, e.answer, e.hash) for u, e in known.items()

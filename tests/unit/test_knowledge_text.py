@@ -59,26 +59,28 @@ def test_csv_takes_chinese_headings_aliases_and_gb18030() -> None:
     content = "编号,问题,相似问,答案\nr1,怎么退货？,可以退吗|退货政策,三十天内可退。\n".encode(
         "gb18030"
     )
-    (entry,) = load("faq.csv", content)
+    (entry,) = load("faq.csv", content).drafts
     assert (entry.uid, entry.title, entry.answer) == ("r1", "怎么退货？", "三十天内可退。")
     assert [text.text for text in entry.texts if text.role == "alias"] == ["可以退吗", "退货政策"]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_heading() -> None:
-    (entry,) = load("faq.csv", "\ufeffquestion,answer\nA b?,C\n".encode())
+    (entry,) = load("faq.csv", "\ufeffquestion,answer\nA b?,C\n".encode()).drafts
     assert entry.title == "A b?"
-    assert load("faq.csv", "question;answer\nA b?;C, d\n".encode("utf-16"))[0].answer == "C, d"
+    assert (
+        load("faq.csv", "question;answer\nA b?;C, d\n".encode("utf-16")).drafts[0].answer == "C, d"
+    )
 
 
 def test_an_alias_that_reads_like_the_question_is_no_second_row() -> None:
-    (entry,) = load("faq.csv", b"question,alias,answer\nA b?,a B|c d,E\n")
+    (entry,) = load("faq.csv", b"question,alias,answer\nA b?,a B|c d,E\n").drafts
     assert [text.text for text in entry.texts] == ["A b?", "c d", "E"]
 
 
 def test_jsonl_keeps_a_given_id() -> None:
     (entry,) = load(
         "x.jsonl", b'{"id": 7, "question": "Q one", "answer": "A", "aliases": ["Q two"]}'
-    )
+    ).drafts
     assert entry.uid == "7"
     assert [text.text for text in entry.texts] == ["Q one", "Q two", "A"]
 
@@ -120,7 +122,7 @@ def test_markdown_gives_one_entry_per_heading_with_its_path() -> None:
         "# Guide\n\nHello.\n\n## Returns\n\nSend it.\n\n"
         "<script>alert(1)</script>\n"
     )
-    first, second = load("guide.md", text.encode())
+    first, second = load("guide.md", text.encode()).drafts
     assert first.title == "Guide"
     assert (second.title, second.url, second.locale) == (
         "Guide › Returns",
@@ -133,7 +135,7 @@ def test_markdown_gives_one_entry_per_heading_with_its_path() -> None:
 
 
 def test_link_targets_are_not_searched_but_kept() -> None:
-    (entry,) = load("a.md", b"See [the form](https://x.example/secretword).")
+    (entry,) = load("a.md", b"See [the form](https://x.example/secretword).").drafts
     assert "https://x.example/secretword" in entry.texts[0].text
     assert "secretword" not in entry.texts[0].terms.split()
 
