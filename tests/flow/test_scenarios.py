@@ -9,6 +9,8 @@ from tests.flow.scenarios import SCENARIOS, Verdict
 LAG_MAX = {"S1": 1.0, "S2": 4.0, "S3": 4.0, "S4": 15.0, "S6": 0.5}
 """Seconds: from the end of the model to the last text; in S6 to the other chat's first text."""
 CALLS_MAX = {"S2": 15}
+SOAK = {"S3": 100, "S5": 100, "S6": 100, "long": 50}
+"""Runs; two answers each but for the long ones. All others: 200."""
 CALM = ("S1", "S2", "S3", "S5", "long")
 """Where no 429 may be provoked; S4 runs without limits, S6 is banned from outside."""
 
@@ -41,4 +43,4 @@ def test_a_sample_is_exact(name: str) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_two_hundred_answers_are_exact(name: str) -> None:
     """The same for 200 random answers of each scenario."""
-    judge(name, run(name, range(200)))
+    judge(name, run(name, range(SOAK.get(name, 200))))

@@ -13,7 +13,8 @@ from adapters.slack.adapter import SlackAdapter
 from adapters.slack.calls import Calls
 from bot.clock import Clock
 from bot.config import Secret, SlackConfig
-from tests.fakes.slack.core import APP_TOKEN, BOT_TOKEN, Call, Refusal, SlackCore
+from tests.fakes.slack.core import Call, Refusal, SlackCore
+from tests.fakes.slack.server import APP_TOKEN, BOT_TOKEN
 
 LATENCY = 0.12
 

@@ -1,0 +1,73 @@
+"""S1 to S6 on Slack in small for every run of the suite, and whole for the soak."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.fakes.loop import EPOCH_MS, run_virtual
+from tests.flow.scenarios import Verdict
+from tests.flow.slack_scenarios import SCENARIOS, slack_desk
+from tests.flow.virtual_desk import Written
+
+LAG_MAX = {"S1": 1.0, "S2": 4.0, "S3": 4.0, "S4": 15.0, "S5": 4.0, "S6": 0.5}
+"""Seconds: from the end of the model to the last call; in S6 to the other chat's first call."""
+CALLS_MAX = {"S2": 15}
+SOAK = {"S3": 100, "S5": 100, "S6": 100, "long": 50}
+"""Runs; two answers each but for the long ones. All others: 200."""
+
+
+def judge(name: str, seeds: range) -> None:
+    """All runs of one scenario against the bar of the Telegram ones."""
+    verdict = Verdict()
+    for seed in seeds:
+        verdict.add(SCENARIOS[name](seed))
+    assert verdict.faults == []
+    assert max(verdict.lags) <= LAG_MAX.get(name, 1e9)
+    assert max(verdict.calls) <= CALLS_MAX.get(name, 10**9)
+    if name == "S6":
+        assert verdict.refusals == len(seeds), "one call each learns of the ban"
+    else:
+        assert verdict.refusals == 0
+    if name != "S4":
+        assert verdict.orphans == 0
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_sample_is_exact(name: str) -> None:
+    """Ten random answers each: complete, one copy, no word cut, within the tiers."""
+    judge(name, range(1000, 1010))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_two_hundred_answers_are_exact(name: str) -> None:
+    """The same for 200 random answers of each scenario."""
+    judge(name, range(SOAK.get(name, 200)))
+
+
+@pytest.mark.parametrize("size", [100, 1500])
+def test_a_deleted_question_takes_its_answer_along(size: int) -> None:
+    """`message_deleted` while the answer runs, in one message or two: nothing of it stands."""
+
+    async def main() -> None:
+        text = "一句话的答案。" * size
+        written = Written({"q": text, "next": "The next one is served."}, rate=50, size=20)
+        async with slack_desk(written) as desk:
+            asked = await desk.say("C1", "q")
+            await asyncio.sleep(0.5 if size == 100 else 10.0)
+            shown = desk.core.shown("C1")
+            assert len(shown) == (1 if size == 100 else 3)
+            await desk.erase("C1", asked)
+            await desk.quiet()
+            assert desk.core.shown("C1") == []
+            assert written.ended == {}
+            rows = await desk.stores.ledger.rows(0, EPOCH_MS * 2)
+            assert [row.outcome for row in rows] == ["superseded"]
+            await desk.say("C1", "next")
+            await desk.quiet()
+            assert [m.markdown for m in desk.core.shown("C1")] == ["The next one is served."]
+
+    run_virtual(main())
