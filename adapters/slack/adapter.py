@@ -258,6 +258,8 @@ class SlackAdapter:
     async def close(self) -> None:
         if self._sessions is not None:
             await self._sessions.close()
+        if self._events is not None:
+            await self._events.close()
         if self._session is not None:
             await self._session.close()
 

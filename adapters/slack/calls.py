@@ -98,6 +98,15 @@ class Calls:
         turn = gates(name, self.account)
         return await self._run(attempt, turn, guard, final=True, repeats=repeats)
 
+    async def courtesy(self, url: str, **body: Any) -> None:
+        """Post to a response URL once, if there is room for it at all. Raises PlatformError."""
+
+        async def attempt() -> Mapping[str, Any]:
+            return await self._raw_post(url, "response_url", **body)
+
+        turn = gates("response_url", self.account)
+        await self._run(attempt, turn, _unguarded, final=False, repeats=False)
+
     async def _run(
         self, attempt: Attempt, turn: tuple[Gate, ...], guard: Guard, *, final: bool, repeats: bool
     ) -> Mapping[str, Any]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -27,6 +29,7 @@ from adapters.slack.normalise import (
 from adapters.slack.readable import readable
 from bot.clock import Clock
 from bot.errors import PlatformError, StorageError
+from bot.i18n import say
 from bot.ports import Intake, Sink
 from bot.types import Place, Sender
 
@@ -42,6 +45,7 @@ LOOKUP_SECONDS = 1.0
 NAME_SECONDS = 3600.0
 UNKNOWN_SECONDS = 60.0
 NAMES = 5_000
+VERDICT = re.compile(r"/feedback (?:up|down) \d{1,18}", re.ASCII)
 GROUP_SECONDS = 300.0
 """How long the members of a user group are taken for known."""
 THREADS = 200
@@ -86,10 +90,17 @@ class Events:
         self._words = frozenset(words)
         self._context = context
         self._members = {group: Members() for group in sorted(groups)}
+        self._thanks: set[asyncio.Task[None]] = set()
         self._people: dict[str, Sender] = {}
         self._known_until: dict[str, float] = {}
         self._threads: dict[str, str | None] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def close(self) -> None:
+        """Let go of courtesies that are still on their way."""
+        for task in self._thanks:
+            task.cancel()
+        await asyncio.gather(*self._thanks, return_exceptions=True)
 
     async def take(self, body: Mapping[str, Any]) -> int:
         """Store one payload; the HTTP status that tells Slack whether it is ours now."""
@@ -103,7 +114,26 @@ class Events:
         except StorageError:
             log.warning("not stored, Slack will send it again")
             return 503
+        self._thank(body, intake)
         return 200
+
+    def _thank(self, body: Mapping[str, Any], intake: Intake) -> None:
+        """A verdict was pressed and is kept: say so to the one who gave it, beside the work."""
+        said, url = intake.message, body.get("response_url")
+        if said is None or not url or not VERDICT.fullmatch(said.text):
+            return
+        if body.get("type") == "block_actions":
+            task = asyncio.create_task(self._say_thanks(str(url), said.sender))
+            self._thanks.add(task)
+            task.add_done_callback(self._thanks.discard)
+
+    async def _say_thanks(self, url: str, sender: Sender) -> None:
+        """Only the one who pressed sees it. Nothing waits for it, and it is not tried again."""
+        locale = "zh" if (sender.locale or "").lower().startswith("zh") else "en"
+        words = {"text": say(locale, "feedback.thanks"), "response_type": "ephemeral"}
+        payload = {**words, "replace_original": False}
+        with suppress(PlatformError):
+            await self._calls.courtesy(url, json=payload)
 
     async def _intake(self, body: Mapping[str, Any]) -> Intake:
         """The intake of a payload; of one that cannot be understood, a dead row."""
