@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from adapters.slack.calls import Calls
 from adapters.telegram.request import AiohttpRequest
 from bot.cli import main
 from storage.sqlite import SqliteDatabase
@@ -59,6 +60,7 @@ if __name__ == "__main__":
         (SqliteDatabase, "write"),
         (SqliteDatabase, "read"),
         (AiohttpRequest, "do_request"),
+        (Calls, "_api"),
     ):
         setattr(owner, name, countdown.around(getattr(owner, name)))
     main(["run"])

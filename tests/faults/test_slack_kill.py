@@ -55,10 +55,10 @@ class Desk:
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self) -> None:
+    async def start(self, *module: str) -> None:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bot", "run"),
+                *(sys.executable, "-m", *(module or ("bot", "run"))),
                 cwd=self._folder,
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -71,6 +71,14 @@ class Desk:
         self._process.kill()
         await self._process.wait()
         self.kills += 1
+
+    async def ended(self, *, within: float) -> int | None:
+        """The exit status, if it ends by itself within so many seconds."""
+        assert self._process
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._process.wait()), within)
+        except TimeoutError:
+            return None
 
     async def stop(self) -> int:
         assert self._process
