@@ -36,7 +36,7 @@ check: $(VENV)/.dev ## lint, format, types and layers
 	@$(BIN)/lint-imports --no-cache
 
 soak: $(VENV)/.dev ## the long proof: kill gate, crash sweeps, large scenario counts
-	@$(BIN)/python -m pytest -m soak --timeout=900
+	@$(BIN)/python -m pytest -m soak -n 2 --timeout=900
 
 bench: $(VENV)/.dev ## what it costs: one command, one table
 	@$(BIN)/python -m bench
