@@ -28,6 +28,7 @@ from bot.types import Attachment, Place, Role
 from storage.retention import Retention, prune
 
 if TYPE_CHECKING:
+    from bot.web.admin import Behind
     from bot.web.readiness import Readiness
 
 log = structlog.get_logger()
@@ -98,6 +99,26 @@ async def _learn(desk: Desk) -> None:
         report = await desk.knowledge.import_folder(Path(folder))
         for problem in report.failed:
             log.warning("knowledge_not_read", problem=problem)
+
+
+def pages_of(desk: Desk) -> Behind:
+    """What the admin pages stand on."""
+    from bot.web.admin import Behind
+
+    stores = desk.stores
+    return Behind(
+        config=desk.config,
+        sources=desk.sources,
+        clock=desk.clock,
+        door=stores.door,
+        files=stores.files,
+        audits=stores.audits,
+        ledger=stores.ledger,
+        knowledge=desk.knowledge,
+        depth=stores.inbox.depth,
+        requeue=stores.inbox.requeue,
+        health=desk.model.health,
+    )
 
 
 class Service:
@@ -196,7 +217,10 @@ class Service:
             readiness=self._readiness,
             metrics=metrics,
             depth=stores.inbox.depth,
+            pages=pages_of(self._desk),
         )
+        # Whoever is not named in the settings any more is out from this start on.
+        await stores.door.empty()
         bound = await stack.enter_async_context(listeners)
         log.info("listening", public=bound.public, operator=bound.operator)
 

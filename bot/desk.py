@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ CONSOLE_OWNER = "console:local"
 
 @value
 class Desk:
-    """What the CLI's commands and the running service share."""
+    """What the CLI's commands and the running service share. `sources` as in Loaded."""
 
     config: Config
     clock: Clock
@@ -52,6 +52,7 @@ class Desk:
     model: Model
     reports: Reports
     summariser: Summariser
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def admins(self) -> frozenset[str]:
@@ -89,6 +90,7 @@ async def open_desk(
 
         yield Desk(
             config=config,
+            sources=loaded.sources,
             clock=clock,
             stores=stores,
             knowledge=KnowledgeBase(passages, clock),

@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 
 from bot.errors import StorageError
 from bot.ports import Depth, HttpRoute
+from bot.web.admin import Behind, add_pages
 from bot.web.guard import body_of, guarded
 from bot.web.metrics import CONTENT_TYPE, Metrics
 from bot.web.readiness import Readiness
@@ -27,10 +28,14 @@ def public_app(routes: Sequence[HttpRoute], readiness: Readiness) -> web.Applica
     return app
 
 
-def operator_app(metrics: Metrics, depth: Callable[[], Awaitable[Depth]]) -> web.Application:
-    """Metrics. Bound to loopback unless the operator says otherwise."""
+def operator_app(
+    metrics: Metrics, depth: Callable[[], Awaitable[Depth]], pages: Behind | None = None
+) -> web.Application:
+    """Metrics and the admin pages. Bound to loopback unless the operator says otherwise."""
     app = guarded()
     app.router.add_get("/metrics", _metrics(metrics, depth))
+    if pages is not None:
+        add_pages(app, pages)
     return app
 
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from bot.config import HttpConfig
 from bot.ports import Depth, HasRoutes
 from bot.types import value
+from bot.web.admin import Behind
 from bot.web.apps import operator_app, public_app
 from bot.web.listener import listening
 from bot.web.metrics import Metrics
@@ -33,8 +34,9 @@ async def serving(
     readiness: Readiness,
     metrics: Metrics,
     depth: Callable[[], Awaitable[Depth]],
+    pages: Behind | None = None,
 ) -> AsyncIterator[Bound]:
-    """Serve the routes of those adapters that have some, health, and metrics (`Inbox.depth`).
+    """Serve adapters' routes, where they have some, health, metrics (`Inbox.depth`), admin pages.
 
     Leaving takes no new requests and lets those under way finish. Raises ConfigError.
     """
@@ -45,7 +47,7 @@ async def serving(
             app = public_app(routes, readiness)
             public = await stack.enter_async_context(listening(app, http.public, setting=PUBLIC))
         if http.operator:
-            app = operator_app(metrics, depth)
+            app = operator_app(metrics, depth, pages)
             operator = await stack.enter_async_context(
                 listening(app, http.operator, setting=OPERATOR)
             )
