@@ -11,8 +11,10 @@ from bot.desk import Desk, build_engine
 from bot.engine.commands import Commands
 from bot.engine.engine import Engine
 from bot.engine.reports import Reports
+from bot.engine.summary import Summariser
 from bot.i18n import say
 from bot.knowledge.base import KnowledgeBase
+from bot.model.tokens import tokens
 from bot.ports import Intake, Model
 from bot.reply.record import Cost, Counts, Record
 from bot.types import (
@@ -180,6 +182,9 @@ async def spoken(
             knowledge=KnowledgeBase(stores.passages, clock),
             model=model,
             reports=reports,
+            summariser=Summariser(
+                stores.summaries, model, clock, estimate=tokens, history_turns=20
+            ),
         )
         engine, commands = await build_engine(made)
         yield Spoken(made, stores, engine, commands, clock, model)
