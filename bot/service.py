@@ -256,9 +256,14 @@ class Worker:
         lease = hold.lease
         spent = error.retryable and lease.attempt >= ATTEMPTS_MAX
         told = await self._tell(hold, adapter, "error.gave_up" if spent else error.says, name)
+        ours = lease.messages[0].message.origin == "relay"
+        if ours:
+            log.error("relay_given_up", place=lease.place.conversation, reference=name)
         person = await self._people.person(lease.place, lease.sender)
         forwards: tuple[Forward, ...] = ()
-        if self._staff is not None and (spent or error.alert or error.says == "error.internal"):
+        alarming = spent or error.alert or error.says == "error.internal"
+        # That staff cannot be told is nothing to tell staff: each such notice would bring the next.
+        if self._staff is not None and alarming and not ours:
             key = "staff.dead" if spent else "staff.alert"
             text = say(self._locale, key, attempts=lease.attempt, reference=name, error=str(error))
             forwards = (Forward(place=self._staff, text=text, key=f"alert:{lease.id}"),)
@@ -293,7 +298,12 @@ class Worker:
         return reference(self._random.choice)
 
     async def _tell(self, hold: Hold, adapter: Adapter, key: str, name: str) -> bool:
-        """Put a sentence of apology where the answer would stand; False when that fails too."""
+        """Put a sentence of apology where the answer would stand; False when that fails too.
+
+        Not over an answer that stands already, nor where nobody asked: a relay is ours.
+        """
+        if hold.shown or hold.lease.messages[0].message.origin == "relay":
+            return hold.shown
         try:
             locale = await self._engine.locale(hold.lease)
             await self._deliverer.apologise(hold, adapter, locale, key, name)

@@ -98,6 +98,7 @@ class Deliverer:
         settlement = answer.settlement
         try:
             await screen.conclude(answer.text, answer.buttons, answer.locale)
+            hold.shown = True
         except NotWelcome:
             settlement = _undelivered(settlement)
         return counted(settlement, _since(screen.counts(), answer.settlement.ledger))
@@ -341,9 +342,19 @@ class _Delivery(Screen):
         nowhere = MessageRef(place=self._place, id="")
         anchor = Anchor(part=number, ref=nowhere, kind="file", frozen=True)
         await self.anchor(anchor)
-        ref = await self._adapter.send_file(
-            self._place, event.name, event.content, caption=event.caption, guard=self._hold.guard
-        )
+        try:
+            ref = await self._adapter.send_file(
+                self._place,
+                event.name,
+                event.content,
+                caption=event.caption,
+                guard=self._hold.guard,
+            )
+        except PlatformError as error:
+            if isinstance(error, PlatformUnavailable) and error.sent:
+                return
+            await self.anchor(replace(anchor, ref=None))  # it never left: the next attempt may
+            raise
         await self.anchor(replace(anchor, ref=ref))
 
     # --- the end -----------------------------------------------------------------------------
@@ -363,6 +374,7 @@ class _Delivery(Screen):
         if stopped:
             record.finish = "stopped"
         if not self._answers(record, stopped=stopped):
+            self._hold.shown = True
             return self._settlement(record, "")
         text = record.kept(self.open(record.begin.locale).text)
         shown = record.shown(text)
@@ -375,6 +387,7 @@ class _Delivery(Screen):
         await self._inbox.answer(self._hold.lease, durable)
         self._hold.durable = True
         await self.conclude(shown, record.buttons, record.begin.locale)
+        self._hold.shown = True
         return counted(settlement, self.counts())
 
     async def _taken_back(self, record: Record) -> Settlement | None:

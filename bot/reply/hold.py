@@ -19,6 +19,7 @@ class Hold:
 
     `stop` is set when the person wants no more of this answer; `restart` when the question was
     edited; `drop` when it was deleted. `anchors`: what is on screen by part, also since the lease.
+    `shown`: all there is to say stands; only the settlement is left.
     `visible`: text of the answer stands there; `durable`: the whole of it is written down.
     """
 
@@ -29,6 +30,7 @@ class Hold:
         self.deleted: set[str] = set()
         self.anchors = {anchor.part: anchor for anchor in lease.anchors}
         self.stopped_by: list[str] = []
+        self.shown = False
         self.durable = lease.answer is not None
         self.visible = any(a.kind == "text" and a.size != 0 for a in lease.anchors)
         self._inbox = inbox

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -154,6 +155,25 @@ def test_notices_and_files_of_an_earlier_attempt_are_not_sent_again() -> None:
         await bench.stores.inbox.take_over("two")
         await bench.told(screen, play, await bench.held("two"))
         assert screen.calls == ["send", "file"]
+
+    virtual(main())
+
+
+def test_a_file_that_was_refused_for_now_comes_with_the_next_attempt() -> None:
+    """One whose arrival is unknown does not come again."""
+
+    async def main() -> None:
+        play = script(File(name="a", content=b"x"), Done(route="command", remember=False))
+        troubles = ((PlatformBusy, ["file", "file"]), (PlatformUnavailable, ["file"]))
+        for trouble, files in troubles:
+            screen, bench = RichScreen(VirtualClock(), Limits(text_max=99)), Bench()
+            screen.faults[1] = trouble
+            await bench.asked()
+            with suppress(PlatformBusy):
+                await bench.told(screen, play, await bench.held())
+            await bench.stores.inbox.take_over("two")
+            await bench.told(screen, play, await bench.held("two"))
+            assert screen.calls == files
 
     virtual(main())
 
