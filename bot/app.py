@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 PRUNE_SECONDS = 6 * 3600.0
+INTAKE_SECONDS = 5.0
+"""Before an intake that broke is begun again."""
 
 
 async def run(loaded: Loaded) -> int:
@@ -253,7 +255,10 @@ class Service:
                 await adapter.close()
 
     async def _intake(self, adapter: Adapter) -> None:
-        """One platform's messages, onto disk. A platform that locks us out stops; others go on."""
+        """One platform's messages, onto disk. A platform that locks us out stops; others go on.
+
+        A fault of ours in taking them in is logged, and the intake is begun again.
+        """
 
         async def sink(intakes: Sequence[Intake]) -> None:
             begun = self._desk.clock.monotonic()
@@ -262,12 +267,18 @@ class Service:
             await self._desk.stores.inbox.put(intakes)
             self._observer.taken(len(intakes), self._desk.clock.monotonic() - begun)
 
-        try:
-            await adapter.run(sink)
-        except (PlatformLocked, ConfigError) as error:
-            self.failed = True
-            problem = {"platform": adapter.platform, "error": str(error)}
-            log.error("platform_refused_us", **problem)  # noqa: TRY400  # no traceback says more
+        while True:
+            try:
+                await adapter.run(sink)
+            except (PlatformLocked, ConfigError) as error:
+                self.failed = True
+                problem = {"platform": adapter.platform, "error": str(error)}
+                log.error("platform_refused_us", **problem)  # noqa: TRY400  # no traceback says more
+            except Exception:  # guard: what the platform believes delivered must still come in
+                log.exception("intake_crashed", platform=adapter.platform)
+                await self._desk.clock.sleep(INTAKE_SECONDS)
+                continue
+            return
 
     async def _publish(self, adapter: Adapter) -> None:
         """The menu of commands; a desk without one works all the same."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import bot.app
 from bot.errors import PlatformLocked, PlatformRefused, StorageBusy
 from bot.i18n import say
 from bot.types import Frame, Lease, MessageRef, Place, Settlement
@@ -84,3 +85,24 @@ async def test_an_answer_that_stands_is_not_written_over_when_it_cannot_be_settl
         texts = [version.text for version in shown.history]
         assert say("en", "error.retrying") not in texts
         assert "30 days" in texts[-1]
+
+
+async def test_an_intake_that_breaks_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours costs a while, not the platform."""
+    monkeypatch.setattr(bot.app, "INTAKE_SECONDS", 0.1)
+    async with running(tmp_path / "desk.db", speaks=False) as run:
+        put, broken = run.desk.stores.inbox.put, asyncio.Event()
+
+        async def once(intakes: Any) -> list[bool]:
+            if broken.is_set():
+                return await put(intakes)
+            broken.set()
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(run.desk.stores.inbox, "put", once)
+        chat = run.telegram.private()
+        run.telegram.say(chat, "How do I return an item?")
+        await until(lambda: "30 days" in "".join(m.text for m in run.telegram.standing(chat)))
+        assert broken.is_set()
