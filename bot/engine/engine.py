@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from dataclasses import replace
 from zoneinfo import ZoneInfo
@@ -38,6 +39,9 @@ from bot.types import (
 
 RATED: frozenset[Route] = frozenset({"direct", "grounded", "open", "excerpt"})
 """Answers that can be good or bad; an abstention has told whom it concerns already."""
+
+_SENTENCE = re.compile(r"\s|[^\x00-\x7f]")
+"""What is more than one plain word, so that its language can be told."""
 
 BROADCAST = "broadcast:"
 """Keys of messages to everybody begin so; such are never sent twice to be on the safe side."""
@@ -140,7 +144,8 @@ class Engine:
         if asked is not None:
             step = Run(word=asked.word, argument=spoken.strip())
         if isinstance(step, Run) and spoken.startswith("/"):
-            spoken = step.argument
+            # An unknown word, a span of days or a name is in no language.
+            spoken = step.argument if _SENTENCE.search(step.argument) else ""
         locale = language(
             spoken,
             chosen=person.locale or (asked.locale if asked else None),

@@ -159,3 +159,13 @@ async def test_a_provider_that_is_down_is_replaced_by_an_excerpt_that_says_so(
         )
         await until(lambda: run.service.idle, 20)
         assert len(bot_says(run.telegram, chat.id)) == 1
+
+
+async def test_a_command_is_answered_in_the_language_of_who_says_it(tmp_path: Path) -> None:
+    """Its words are the same in every language, and so are most of its arguments."""
+    async with running(tmp_path / "desk.db") as run:
+        chat = run.telegram.private(language="zh-hans")
+        run.telegram.say(chat, "/frobnicate")
+        run.telegram.say(chat, "/lang auto")
+        told = [say("zh", "command.unknown", word="frobnicate"), say("zh", "lang.auto")]
+        await until(lambda: bot_says(run.telegram, chat.id) == told)
