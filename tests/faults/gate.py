@@ -57,6 +57,7 @@ class Stage:
     process: asyncio.subprocess.Process | None = None
     kills: int = 0
     asked: dict[int, int] = field(default_factory=dict)
+    heard: int = 0
 
     @property
     def database(self) -> Path:
@@ -76,6 +77,7 @@ class Stage:
     async def start(self, *, module: Sequence[str] = ("bot", "run"), **more: str) -> None:
         """Start the real process."""
         log = (self.folder / "desk.log").open("ab")
+        self.heard = self.telegram.polls + len(self.telegram.calls)
         environment = {
             **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME")},
             "TELEGRAM_BOT_TOKEN": self.telegram.token,
@@ -113,8 +115,14 @@ class Stage:
         self.kills += 1
 
     async def stop(self) -> int:
-        """SIGTERM; the exit status."""
+        """SIGTERM once the process has spoken; its exit status.
+
+        Before that it is still importing, and the signal ends it as it ends any program.
+        """
         assert self.process
+        async with asyncio.timeout(30):
+            while self.telegram.polls + len(self.telegram.calls) == self.heard:
+                await asyncio.sleep(0.05)
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(self.process.wait(), 40)
