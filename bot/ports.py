@@ -18,7 +18,9 @@ from bot.types import (
     Await,
     ChatRequest,
     DurableAnswer,
+    Earlier,
     Findings,
+    Followed,
     Frame,
     Guard,
     IncomingMessage,
@@ -417,22 +419,6 @@ class Tickets(Protocol):
         ...
 
 
-class Ledger(Protocol):
-    """One row per answer. Rows are added by settlements only."""
-
-    async def rows(self, since: int, until: int) -> list[LedgerRow]:
-        """Rows with since <= at < until (ms), oldest first."""
-        ...
-
-
-class Knowledge(Protocol):
-    """The passages of the team, and how sure a finding is."""
-
-    async def search(self, question: str, *, locale: str, limit: int = 8) -> Findings:
-        """The best passages, best first, with the calibrated numbers. Never raises for any text."""
-        ...
-
-
 @value
 class Spent:
     """What was given lately: answers in the last minute and since the day began, tokens, cost."""
@@ -521,6 +507,28 @@ class Exports(Protocol):
 
     async def of(self, person: PersonId) -> dict[str, Any]:
         """As plain JSON."""
+        ...
+
+
+class Ledger(Protocol):
+    """One row per answer. Rows are added by settlements only."""
+
+    async def rows(self, since: int, until: int) -> list[LedgerRow]:
+        """Rows with since <= at < until (ms), oldest first."""
+        ...
+
+
+class Knowledge(Protocol):
+    """The passages of the team, and how sure a finding is."""
+
+    async def search(self, question: str, *, locale: str, limit: int = 8) -> Findings:
+        """The best passages, best first, with the calibrated numbers. Never raises for any text."""
+        ...
+
+    async def follow(
+        self, question: str, earlier: Earlier, *, locale: str, limit: int = 8
+    ) -> Followed:
+        """Search a message that may lean on what was said before: alone, and joined with that."""
         ...
 
 

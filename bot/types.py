@@ -713,6 +713,22 @@ class Findings:
     generation: int = 0
 
 
+@value
+class Earlier:
+    """What a message may lean on: the person's last question and our answer to it."""
+
+    question: str = ""
+    answer: str = ""
+
+
+@value
+class Followed:
+    """What was found, and the wording that found it."""
+
+    findings: Findings
+    question: str
+
+
 # --- the model -----------------------------------------------------------------------------------
 
 

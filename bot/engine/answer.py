@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from bot.config import DeskConfig
 from bot.engine import prompts
 from bot.engine.citations import CitationFilter, footer
 from bot.engine.handoff import Handoff
 from bot.engine.history import Estimate, window
+from bot.engine.leaning import Leaning, Question
 from bot.errors import ReplyRetracted, TooLong
 from bot.i18n import say
 from bot.ports import History, Knowledge, Model, Summaries, Summary
@@ -21,21 +23,16 @@ from bot.types import (
     Findings,
     Gap,
     Grounds,
-    Means,
-    MemoryId,
     ModelDone,
     ModelReset,
     ModelText,
     Passage,
-    Person,
-    Place,
     Replace,
     ReplyEvent,
     Retract,
     Route,
     Text,
     Turn,
-    value,
 )
 
 NOT_IN_KB = "NOT_IN_KB"
@@ -46,20 +43,6 @@ SMALL_TALK_TOKENS = 6
 
 PASSAGES_MAX = 8
 """Passages in one prompt; more of them cost tokens and blur the answer."""
-
-
-@value
-class Question:
-    """What is asked, by whom, where, and in which language it will be answered."""
-
-    text: str
-    locale: str
-    person: Person
-    place: Place
-    memory: MemoryId
-    end_user: str
-    deadline: float | None = None
-    means: Means = "full"
 
 
 class Answerer:
@@ -80,7 +63,7 @@ class Answerer:
     ) -> None:
         self._summaries = summaries
         self._desk = desk
-        self._knowledge = knowledge
+        self._leaning = Leaning(knowledge, history, model)
         self._history = history
         self._model = model
         self._speaks = speaks
@@ -94,10 +77,11 @@ class Answerer:
             async for event in self._converse(question):
                 yield event
             return
-        findings = await self._knowledge.search(question.text, locale=question.locale)
+        meant = await self._leaning.find(question, may_speak=self._may_speak(question))
+        question, findings = replace(question, text=meant.question), meant.findings
         station = self._station(question, findings)
         async for event in station(question, findings):
-            yield event
+            yield meant.paid(event) if isinstance(event, Done) else event
 
     def _may_speak(self, question: Question) -> bool:
         """A language model may be asked."""

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from bot.config import AccessConfig, DeskConfig
 from bot.engine.access import MINUTE_MS, counts, day, entry, names_of, verdict
-from bot.engine.answer import Answerer, Question
+from bot.engine.answer import Answerer
 from bot.engine.commands import Call, Commands, below
 from bot.engine.language import language
+from bot.engine.leaning import Question
 from bot.engine.route import Ask, Courtesy, Decline, Relay, Run, Step, memory_of, role_of, route
 from bot.engine.summary import Summariser
 from bot.errors import UserError

@@ -14,14 +14,14 @@ from bot.knowledge.cases import Case, load_cases
 from bot.knowledge.confidence import Calibration
 from bot.knowledge.entries import Entries
 from bot.knowledge.explain import SHOWN, Explanation, explanation
-from bot.knowledge.followup import Earlier, Followed, better, joined
+from bot.knowledge.followup import better, joined
 from bot.knowledge.gaps import Cluster, clusters
 from bot.knowledge.imports import FILE_MAX, Importer, ImportReport, Progress, quiet
 from bot.knowledge.looked import Hidden, Looked, judge, nothing
 from bot.knowledge.port import Candidate, Passages
 from bot.knowledge.rank import NEIGHBOUR, ask, choose, rank
 from bot.knowledge.terms import fingerprint, terms
-from bot.types import Findings, Passage
+from bot.types import Earlier, Findings, Followed, Passage
 
 CANDIDATES = {"faq": 120, "doc": 40}
 """Rows fetched for rescoring."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from bot.knowledge.terms import LIGHT, fold, terms
-from bot.types import Findings, value
+from bot.types import Earlier, Findings
 
 CONTENT_MIN = 4
 """Telling terms below which a message may lean on the one before."""
@@ -45,22 +45,6 @@ _ORDINAL = re.compile(
 _OPTION = re.compile(r"^\s*(?:[-*•]\s+|\(?(?:\d{1,2}|[a-h])[.)、:]\s*)(\S.*)$", re.MULTILINE)
 _MARKS = re.compile(r"\*\*|__|`|\[\d+\]")
 _OPTION_MAX = 200
-
-
-@value
-class Earlier:
-    """What the message may lean on: the person's last question and our answer to it."""
-
-    question: str = ""
-    answer: str = ""
-
-
-@value
-class Followed:
-    """What was found, and the wording that found it."""
-
-    findings: Findings
-    question: str
 
 
 def leans(text: str) -> bool:

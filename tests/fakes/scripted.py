@@ -7,7 +7,9 @@ from collections.abc import AsyncGenerator, Sequence
 from bot.errors import ModelError
 from bot.types import (
     ChatRequest,
+    Earlier,
     Findings,
+    Followed,
     MemoryId,
     ModelDone,
     ModelEvent,
@@ -54,6 +56,11 @@ class FixedKnowledge:
 
     async def search(self, question: str, *, locale: str, limit: int = 8) -> Findings:
         return self.findings
+
+    async def follow(
+        self, question: str, earlier: Earlier, *, locale: str, limit: int = 8
+    ) -> Followed:
+        return Followed(findings=self.findings, question=question)
 
 
 class FixedHistory:

@@ -11,8 +11,8 @@ import bot
 from bot.clock import SystemClock
 from bot.errors import KnowledgeError, UserError
 from bot.knowledge.base import KnowledgeBase
-from bot.knowledge.followup import Earlier
 from bot.knowledge.loaders import load
+from bot.types import Earlier
 from storage.passages import PassageStore
 from storage.sqlite import SqliteDatabase
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from bot.config import DeskConfig
-from bot.engine.answer import NOT_IN_KB, Answerer, Question
+from bot.engine.answer import NOT_IN_KB, Answerer
 from bot.engine.handoff import Handoff
+from bot.engine.leaning import Question
 from bot.errors import ReplyRetracted, TooLong
 from bot.i18n import say
 from bot.types import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.knowledge.followup import Earlier, better, joined, leans, options, pointed, rewrite_request
-from bot.types import Findings, Passage
+from bot.knowledge.followup import better, joined, leans, options, pointed, rewrite_request
+from bot.types import Earlier, Findings, Passage
 
 LISTED = "We have three:\n1. **LM-200** desk lamp\n2. LM-310 floor lamp [1]\n3. ST-12 side table"
 BULLETS = "可以这样付款：\n- 信用卡\n- 微信支付\n- 支付宝"

@@ -1,0 +1,154 @@
+"""Questions that lean on what was said before: searched with it, or made whole by a model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import replace
+
+from bot.errors import ModelError
+from bot.knowledge.followup import better, leans, rewrite_request
+from bot.ports import History, Knowledge, Model
+from bot.types import (
+    ChatRequest,
+    ChatTurn,
+    Done,
+    Earlier,
+    Findings,
+    Means,
+    MemoryId,
+    ModelDone,
+    ModelReset,
+    ModelText,
+    Person,
+    Place,
+    Turn,
+    Usage,
+    value,
+)
+
+LOOKED_BACK = 6
+"""Turns read for what a message leans on."""
+REWRITE_SECONDS = 2.0
+"""What a rewriting may take of the person's patience; then the free search stands."""
+REWRITE_TOKENS = 120
+
+
+@value
+class Question:
+    """What is asked, by whom, where, and in which language it will be answered."""
+
+    text: str
+    locale: str
+    person: Person
+    place: Place
+    memory: MemoryId
+    end_user: str
+    deadline: float | None = None
+    means: Means = "full"
+
+
+@value
+class Meant:
+    """What was found, the question it answers, and what finding that out cost."""
+
+    findings: Findings
+    question: str
+    usage: Usage = Usage()
+    model: str = ""
+
+    def paid(self, done: Done) -> Done:
+        """The end of the answer with the cost of understanding the question."""
+        if not self.usage.total:
+            return done
+        ours, theirs = self.usage, done.usage
+        both = Usage(
+            prompt=ours.prompt + theirs.prompt,
+            completion=ours.completion + theirs.completion,
+            cached=ours.cached + theirs.cached,
+            reasoning=ours.reasoning + theirs.reasoning,
+            estimated=ours.estimated or theirs.estimated,
+        )
+        return replace(done, usage=both, model=done.model or self.model)
+
+
+class Leaning:
+    """Finds what a message means together with what its memory holds."""
+
+    def __init__(self, knowledge: Knowledge, history: History, model: Model) -> None:
+        self._knowledge = knowledge
+        self._history = history
+        self._model = model
+
+    async def find(self, question: Question, *, may_speak: bool) -> Meant:
+        """Free of charge where that suffices; else, where a model may be asked, in its wording.
+
+        What is out of scope all the same keeps the person's own words.
+        """
+        turns = await self._history.last(question.memory, LOOKED_BACK)
+        earlier = last_exchange(turns)
+        free = await self._knowledge.follow(question.text, earlier, locale=question.locale)
+        if free.findings.in_scope or free.findings.direct:
+            return Meant(findings=free.findings, question=free.question)
+        own = Meant(findings=free.findings, question=question.text)
+        if not (may_speak and earlier.question and leans(question.text)):
+            return own
+        return await self._reworded(question, turns, own)
+
+    async def _reworded(self, question: Question, turns: Sequence[Turn], own: Meant) -> Meant:
+        """The search once more with a model's wording, if that comes in time and finds more."""
+        text, done = await self._whole(question, turns)
+        own = replace(own, usage=done.usage, model=done.model)
+        if not text:
+            return own
+        found = await self._knowledge.search(text, locale=question.locale)
+        if better(own.findings, found) is own.findings or not found.in_scope:
+            return own
+        return replace(own, findings=found, question=text)
+
+    async def _whole(self, question: Question, turns: Sequence[Turn]) -> tuple[str, ModelDone]:
+        """The message as one whole question in a model's words; empty when none came."""
+        request = ChatRequest(
+            turns=(ChatTurn(role="user", content=rewrite_request(question.text, _said(turns))),),
+            locale=question.locale,
+            question=question.text,
+            conversation=question.place.conversation,
+            deadline=question.deadline,
+            temperature=0.0,
+            max_tokens=REWRITE_TOKENS,
+            thinking=False,
+            end_user=question.end_user,
+        )
+        text, done = "", ModelDone()
+        try:
+            async with (
+                asyncio.timeout(REWRITE_SECONDS),
+                aclosing(self._model.stream(request)) as events,
+            ):
+                async for event in events:
+                    match event:
+                        case ModelText(delta=delta):
+                            text += delta
+                        case ModelReset():
+                            text = ""
+                        case ModelDone():
+                            done = event
+        except (ModelError, TimeoutError):
+            return "", done
+        whole = done.finish == "whole" and not done.excerpt
+        return (" ".join(text.split()) if whole else ""), done
+
+
+def last_exchange(turns: Sequence[Turn]) -> Earlier:
+    """The newest answer and the question before it; empty where nothing was answered."""
+    answered = max((i for i, turn in enumerate(turns) if turn.role == "assistant"), default=-1)
+    if answered < 0:
+        return Earlier()
+    asked = [turn.text for turn in turns[:answered] if turn.role == "user"]
+    return Earlier(question=asked[-1] if asked else "", answer=turns[answered].text)
+
+
+def _said(turns: Sequence[Turn]) -> list[tuple[str, str]]:
+    """Who said what, as the rewriting prompt takes it."""
+    return [("customer" if turn.role == "user" else "desk", turn.text) for turn in turns]

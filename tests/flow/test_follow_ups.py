@@ -1,0 +1,224 @@
+"""Dialogues over the sample shop: what leans on the exchange before is found and said whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import bot
+from bot.clock import SystemClock
+from bot.config import DeskConfig
+from bot.engine.answer import Answerer
+from bot.engine.handoff import Handoff
+from bot.engine.leaning import REWRITE_SECONDS, Leaning, Question, last_exchange
+from bot.errors import ModelUnavailable
+from bot.knowledge.base import KnowledgeBase
+from bot.ports import Model
+from bot.types import (
+    ChatRequest,
+    Citation,
+    Done,
+    Findings,
+    MemoryId,
+    ModelDone,
+    ModelEvent,
+    ModelText,
+    Passage,
+    Person,
+    PersonId,
+    Place,
+    Turn,
+    Usage,
+)
+from storage.passages import PassageStore
+from storage.sqlite import SqliteDatabase
+from tests.fakes.loop import run_virtual
+from tests.fakes.scripted import FixedHistory, FixedKnowledge, NoTickets, ScriptedModel
+
+SHOP = Path(bot.__file__).parent / "samples" / "shop"
+PLACE = Place(platform="telegram", account="1", channel="42", private=True)
+EN = ("What can you do for me?", "I can help with:\n1. Returns\n2. Delivery cost\n3. Refunds")
+ZH = ("你能帮我做什么", "我可以帮您：\n1. 怎么退货\n2. 运费多少钱\n3. 开发票")
+FURNITURE = ("多久能收到货？", "灯具 3 到 5 个工作日送达。")
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[KnowledgeBase]:
+    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
+    knowledge = KnowledgeBase(PassageStore(database), SystemClock())
+    await knowledge.import_folder(SHOP)
+    yield knowledge
+    await database.close()
+
+
+def asked(text: str, locale: str) -> Question:
+    return Question(
+        text=text,
+        locale=locale,
+        person=Person(id=PersonId(1)),
+        place=PLACE,
+        memory=MemoryId("person:1"),
+        end_user="e",
+    )
+
+
+def history(*said: str) -> FixedHistory:
+    """Turns in order: person, desk, person and so on."""
+    roles = ("user", "assistant")
+    turns = [Turn(role=roles[i % 2], text=text, said_at=i) for i, text in enumerate(said)]  # type: ignore[arg-type]  # alternating
+    return FixedHistory(*turns)
+
+
+def answerer(knowledge: KnowledgeBase, past: FixedHistory, model: Model, speaks: bool) -> Answerer:
+    desk = DeskConfig(contact="Call 123.")
+    return Answerer(
+        desk,
+        knowledge,
+        past,
+        model,
+        Handoff(desk, NoTickets(), None),
+        speaks=speaks,
+        estimate=len,
+        context_tokens=8000,
+    )
+
+
+async def told(
+    shop: KnowledgeBase,
+    past: FixedHistory,
+    text: str,
+    locale: str,
+    *scripts: list[str | ModelEvent],
+) -> tuple[Done, ScriptedModel]:
+    """The end of the answer, and the model that was asked or not."""
+    model = ScriptedModel(*scripts)
+    desk = answerer(shop, past, model, speaks=bool(scripts))
+    events = [event async for event in desk.answer(asked(text, locale))]
+    assert isinstance(events[-1], Done)
+    return events[-1], model
+
+
+def titles(done: Done) -> list[str]:
+    return [one.title for one in done.citations if isinstance(one, Citation)]
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "locale", "answered_by"),
+    [
+        (EN, "what about the second one", "en", "How much does delivery cost?"),
+        (EN, "and the last?", "en", "When will I get my refund?"),
+        (ZH, "那第二个呢", "zh", "运费多少钱？"),
+        (ZH, "最后一个呢", "zh", "可以开发票吗？"),
+        (FURNITURE, "那家具呢", "zh", "多久能收到货？"),
+    ],
+)
+async def test_a_follow_up_is_answered_directly_without_a_model(
+    shop: KnowledgeBase, before: tuple[str, str], text: str, locale: str, answered_by: str
+) -> None:
+    done, model = await told(shop, history(*before), text, locale)
+    assert (done.route, model.requests) == ("direct", [])
+    assert titles(done) == [answered_by]
+
+
+async def test_without_anything_said_before_an_ordinal_means_nothing(shop: KnowledgeBase) -> None:
+    done, _ = await told(shop, history(), "最后一个呢", "zh")
+    assert done.route == "abstained"
+
+
+async def test_the_prompt_asks_the_whole_question(shop: KnowledgeBase) -> None:
+    _, model = await told(shop, history(*EN), "the first", "en", ["As told [1]."])
+    assert model.requests[0].question == "Returns"
+    assert "Returns" in model.requests[0].turns[-1].content
+
+
+async def test_a_model_words_what_the_free_search_cannot_find_and_its_cost_is_counted(
+    shop: KnowledgeBase,
+) -> None:
+    paid = ModelDone(usage=Usage(prompt=90, completion=9), model="glm")
+    script: list[str | ModelEvent] = ["退款多久", "到账", paid]
+    past = history("你好", "您好。")
+    done, model = await told(shop, past, "为什么呢", "zh", script, ["五个工作日 [1]。"])
+    assert "<message>为什么呢</message>" in model.requests[0].turns[0].content
+    assert "<customer>你好</customer>" in model.requests[0].turns[0].content
+    assert done.route in {"direct", "grounded"}
+    assert titles(done)[0] == "退款多久到账？"
+    assert done.usage.total >= 99
+
+
+async def test_a_wording_that_finds_nothing_leaves_the_persons_own_words(
+    shop: KnowledgeBase,
+) -> None:
+    past = history("Tell me a joke", "No.")
+    done, model = await told(shop, past, "hmm why", "en", ["Why no joke?"], ["Because."])
+    assert (done.route, model.requests[1].question) == ("open", "hmm why")
+
+
+async def test_a_whole_question_costs_no_rewriting(shop: KnowledgeBase) -> None:
+    question = "Who won the football world cup in the year two thousand and eighteen in Russia"
+    _, model = await told(shop, history(*EN), question, "en", ["France."])
+    assert [one.question for one in model.requests] == [question]
+
+
+class _Never:
+    """A model that says nothing for an hour."""
+
+    name = "never"
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.broken = broken
+        self.closed = False
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
+        try:
+            if self.broken:
+                raise ModelUnavailable
+            await asyncio.sleep(3600)
+            yield ModelText(delta=request.question)
+        finally:
+            self.closed = True
+
+    def health(self) -> tuple[()]:
+        return ()
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.mark.parametrize(("broken", "seconds"), [(False, REWRITE_SECONDS), (True, 0.0)])
+def test_a_slow_or_broken_model_costs_two_seconds_at_most_and_nothing_else(
+    *, broken: bool, seconds: float
+) -> None:
+    model = _Never(broken=broken)
+    nothing = FixedKnowledge(Findings(passages=(_PASSAGE,)))
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        leaning = Leaning(nothing, history(*EN), model)
+        meant = await leaning.find(asked("why", "en"), may_speak=True)
+        assert (meant.question, meant.findings) == ("why", nothing.findings)
+        assert loop.time() - begun == pytest.approx(seconds)
+        assert model.closed
+
+    run_virtual(main())
+
+
+_PASSAGE = Passage(id=1, entry="r", kind="faq", title="Returns", text="q", source="faq.csv")
+
+
+@pytest.mark.parametrize("flaw", [ModelDone(finish="cut"), ModelDone(excerpt=True)])
+async def test_half_a_wording_is_not_searched_for(flaw: ModelDone) -> None:
+    found = FixedKnowledge(Findings(passages=(_PASSAGE,)))
+    leaning = Leaning(found, history(*EN), ScriptedModel(["Why are", replace(flaw)]))
+    meant = await leaning.find(asked("why", "en"), may_speak=True)
+    assert meant.question == "why"
+
+
+def test_the_last_exchange_is_the_newest_answer_and_its_question() -> None:
+    turns = history("a", "b", "c", "d", "still waiting").turns
+    assert (last_exchange(turns).question, last_exchange(turns).answer) == ("c", "d")
+    assert last_exchange(turns[:1]).answer == ""
