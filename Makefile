@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MAKEFLAGS += --no-print-directory
 
-.PHONY: run test check soak bench lock clean help
+.PHONY: run test test-web check soak bench lock clean help
 .DEFAULT_GOAL := help
 
 help: ## what can be made here
@@ -28,6 +28,10 @@ run: $(VENV)/.run ## start the desk: platforms whose tokens are set, or a consol
 
 test: $(VENV)/.dev ## the suite: under two minutes, no network, no account
 	@$(BIN)/python -m pytest -n 2
+
+test-web: $(VENV)/.dev ## the admin pages in a real browser (brings Chromium where apt can)
+	@tests/web/install-browser
+	@$(BIN)/python -m pytest -m web tests/web
 
 check: $(VENV)/.dev ## lint, format, types and layers
 	@$(BIN)/ruff check .

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.office import Talk, TicketRow, Transcript
-from bot.types import AdmitAdmin, Lease
+from bot.types import AdmitAdmin, Lease, Turn
 from storage.access import actor_of
 from storage.database import Database, Row, Tx
 from storage.dead import DeadLetter, dead_letters
@@ -94,10 +96,11 @@ class SqlFiles:
             asked = {"memory": memory, "before": before, "limit": limit + 1}
             rows = list(await tx.run("turns_before", **asked))
             shown = rows[:limit]
+            turns = [_turn(row) for row in reversed(shown)]
             return Transcript(
                 id=memory,
                 key=string(known[0], "key"),
-                turns=tuple(turn_of(row) for row in reversed(shown)),
+                turns=tuple(turns),
                 earlier=number(shown[-1], "seq") if len(rows) > limit else None,
             )
 
@@ -125,6 +128,14 @@ def _like(containing: str) -> str:
     for sign in "\\%_":
         plain = plain.replace(sign, "\\" + sign)
     return f"%{plain}%" if plain else ""
+
+
+def _turn(row: Row) -> Turn:
+    """A turn under the name of whoever said it: in private, history keeps none beside the text."""
+    turn = turn_of(row)
+    if turn.name or turn.role != "user":
+        return turn
+    return replace(turn, name=string_or_none(row, "person") or "")
 
 
 def _talk(row: Row) -> Talk:
