@@ -15,7 +15,7 @@ import structlog
 
 from bot.config import Config, Loaded
 from bot.control import ControlServer, socket_path
-from bot.desk import Desk, build_engine, open_desk, price_of, take_in
+from bot.desk import Desk, build_engine, numbers, open_desk, price_of, take_in
 from bot.engine.commands import Commands
 from bot.engine.engine import Engine
 from bot.engine.route import interrupting
@@ -187,6 +187,9 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
         await self._worker.start()
+        staff = self._desk.config.staff
+        if staff is not None and staff.platform in self._adapters:
+            await numbers(self._desk).arm()
         async with AsyncExitStack() as stack:
             if self.public:
                 await self._listen(stack)

@@ -19,6 +19,7 @@ from bot.engine.answer import Answerer
 from bot.engine.commands import Command, Commands
 from bot.engine.engine import Engine
 from bot.engine.handoff import Handoff
+from bot.engine.numbers import Numbers
 from bot.engine.owners import Owners
 from bot.engine.personal import Personal
 from bot.engine.reports import Reports
@@ -140,7 +141,6 @@ async def build_engine(desk: Desk, *, fetch: Fetch | None = None) -> tuple[Engin
         config.desk,
         stores.history,
         handoff,
-        stats=desk.reports.stats,
         health=desk.reports.health,
         more=(*_rows(desk), *_skills(desk, fetch).commands()),
     )
@@ -202,10 +202,23 @@ def _rows(desk: Desk) -> tuple[Command, ...]:
     return (
         *Personal(desk.config.privacy, stores.exports).commands(),
         *owners.commands(),
+        *numbers(desk).commands(),
         Admission(
             desk.config.http, desk.clock, token=lambda: secrets.token_bytes(32).hex()
         ).command(),
         Sharing(stores.history).command(),
+    )
+
+
+def numbers(desk: Desk) -> Numbers:
+    """What those who run the desk ask it about itself, and the digest it sends unasked."""
+    return Numbers(
+        desk.config.desk,
+        desk.clock,
+        desk.reports,
+        directory=desk.stores.directory,
+        inbox=desk.stores.inbox,
+        staff=desk.config.staff,
     )
 
 

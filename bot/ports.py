@@ -22,6 +22,7 @@ from bot.types import (
     Findings,
     Followed,
     Frame,
+    Gap,
     Guard,
     IncomingMessage,
     Lease,
@@ -454,6 +455,10 @@ class Directory(Protocol):
         """Who calls themselves so, whatever the case of letters; at most two."""
         ...
 
+    async def home(self, person: PersonId) -> Place | None:
+        """Where this person can be written to alone; None: they never wrote in private."""
+        ...
+
 
 @value
 class AuditEntry:
@@ -510,11 +515,29 @@ class Exports(Protocol):
         ...
 
 
+@value
+class Beside:
+    """What a time holds besides its answers: letters given up then, verdicts, questions left open.
+
+    `askers` are the people with the most requests, most first, as name and number of requests.
+    """
+
+    dead: int = 0
+    good: int = 0
+    bad: int = 0
+    askers: tuple[tuple[str, int], ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
 class Ledger(Protocol):
     """One row per answer. Rows are added by settlements only."""
 
     async def rows(self, since: int, until: int) -> list[LedgerRow]:
         """Rows with since <= at < until (ms), oldest first."""
+        ...
+
+    async def beside(self, since: int, until: int) -> Beside:
+        """The rest of that time; of many gaps the newest."""
         ...
 
 

@@ -382,7 +382,10 @@ class Forward:
 
 @value
 class Done:
-    """The last event of every stream: how it was answered, and what becomes true with it."""
+    """The last event of every stream: how it was answered, and what becomes true with it.
+
+    `cached`: a model said so earlier, to the same question; nobody was asked and nothing paid.
+    """
 
     route: Route
     usage: Usage = Usage()
@@ -393,6 +396,7 @@ class Done:
     remember: bool = True
     finish: Literal["whole", "truncated", "cut", "stopped"] = "whole"
     confidence: float | None = None
+    cached: bool = False
 
 
 ReplyEvent = (
@@ -580,6 +584,7 @@ class LedgerRow:
     finish: str = "whole"
     error: str = ""
     confidence: float | None = None
+    cached: bool = False
 
 
 @value

@@ -16,6 +16,7 @@ from bot.types import (
     SetRole,
     Settlement,
 )
+from storage.codec import read_place
 from storage.database import Database, Row, Tx
 from storage.rows import number, number_or_none, real_or_none, string, string_or_none
 
@@ -66,6 +67,14 @@ class SqlDirectory:
     async def by_name(self, name: str) -> list[Person]:
         async def work(tx: Tx) -> list[Person]:
             return [person_of(row) for row in await tx.run("people_named", name=name)]
+
+        return await self._database.read(work)
+
+    async def home(self, person: PersonId) -> Place | None:
+        async def work(tx: Tx) -> Place | None:
+            rows = await tx.run("find_home", id=person)
+            home = string_or_none(rows[0], "home") if rows else None
+            return read_place(home) if home is not None else None
 
         return await self._database.read(work)
 

@@ -203,4 +203,5 @@ async def _add_ledger(tx: Tx, row: LedgerRow, lease: Lease, settlement: Settleme
         finish=row.finish,
         error=row.error,
         confidence=row.confidence,
+        cached=int(row.cached),
     )

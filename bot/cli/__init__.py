@@ -22,6 +22,7 @@ from bot.i18n import LOCALES, say
 
 if TYPE_CHECKING:
     from bot.config import Loaded
+    from bot.stats.report import Report
     from bot.types import Findings
 
 WRONG = 2
@@ -170,23 +171,32 @@ def _search_text(findings: Findings, locale: str) -> str:
 @cli.command(short_help="Requests, success, tokens, cost and times.")
 @click.argument("span", metavar="[today|7d|30d|FROM..TO]", default="today")
 @click.option("--lang", type=click.Choice(LOCALES), help="The language of the table.")
+@click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet, to standard output.")
 @click.pass_obj
-def stats(level: str, span: str, lang: str | None) -> int:
+def stats(level: str, span: str, lang: str | None, *, as_csv: bool) -> int:
     """Show requests, success, tokens, cost and times, as /stats does in a chat.
 
-    FROM and TO are days, as 2026-01-01..2026-01-31, in the desk's time zone.
+    FROM and TO are days, as 2026-01-01..2026-01-31, in the desk's time zone. Into a file:
+    frontdesk stats 30d --csv > stats.csv
     """
+    from bot.stats.render import render
+    from bot.stats.table import csv_of
+
     loaded = load()
     log_to_stderr(loaded, level or "warning")
-    click.echo(asyncio.run(_statistics(loaded, span, lang or locale_of(loaded))))
+    report = asyncio.run(_statistics(loaded, span))
+    if as_csv:
+        click.echo(csv_of(report), nl=False)
+    else:
+        click.echo(render(report, lang or locale_of(loaded)))
     return 0
 
 
-async def _statistics(loaded: Loaded, span: str, locale: str) -> str:
+async def _statistics(loaded: Loaded, span: str) -> Report:
     from bot.desk import open_desk
 
     async with open_desk(loaded, read_only=True) as desk:
-        return await desk.reports.stats(span, locale)
+        return await desk.reports.read(span)
 
 
 for _command in (*operator.COMMANDS, *skills.COMMANDS):

@@ -21,6 +21,7 @@ _SLACK_PLACE = re.compile(r"[A-Z0-9]+/[A-Z0-9]+(/\d+\.\d+)?")
 _TELEGRAM_PLACE = re.compile(r"-?\d+(/\d+)?", re.ASCII)
 _ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_TIME = re.compile(r"(?:([01]?\d|2[0-3]):([0-5]\d))?", re.ASCII)
 _ON = {"true", "yes", "on", "1"}
 _OFF = {"false", "no", "off", "0"}
 
@@ -67,6 +68,14 @@ def one_of(*words: str) -> Kind:
         return raw.strip().lower()
 
     return kind
+
+
+def time_of_day(raw: object) -> str:
+    """Hour and minute on a 24-hour clock, with both digits; "" for none."""
+    found = _TIME.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    if found is None:
+        raise ValueError("expected a time such as 09:00, or nothing")
+    return f"{int(found[1]):02}:{found[2]}" if found[1] else ""
 
 
 def whole(low: int, high: int) -> Kind:

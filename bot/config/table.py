@@ -42,6 +42,7 @@ SETTINGS = (
     _row("desk.history_turns", kinds.whole(0, 200)),
     _row("desk.busy", kinds.one_of("queue", "interrupt")),
     _row("desk.concurrent", kinds.whole(1, 10_000)),
+    _row("desk.digest", kinds.time_of_day),
     _secret("telegram.token", kinds.telegram_token, "TELEGRAM_BOT_TOKEN"),
     _row("telegram.api_root", kinds.url, "TELEGRAM_API_ROOT"),
     _row("telegram.pace", kinds.one_of("official", "off"), "TELEGRAM_PACE"),

@@ -92,6 +92,7 @@ class DeskConfig:
     `locale` "" means: as the person writes. `timezone` is an IANA name that exists. `answers` is
     strict (knowledge only), assist (knowledge first) or open (the model alone). `busy` is queue or
     interrupt: what a new message does to a running answer. `concurrent` bounds running answers.
+    `digest` is the local time, as 09:00, at which staff get the day before in numbers; "": never.
     """
 
     name: str = "Frontdesk"
@@ -105,6 +106,7 @@ class DeskConfig:
     history_turns: int = 20
     busy: str = "queue"
     concurrent: int = 256
+    digest: str = ""
 
 
 @value

@@ -347,6 +347,7 @@ def _said(route: Route, ear: _Ear, confidence: float | None) -> Done:
         citations=ear.cited,
         finish=ear.done.finish,
         confidence=confidence,
+        cached=ear.done.cached,
     )
 
 

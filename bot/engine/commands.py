@@ -93,14 +93,13 @@ class Commands:
         history: History,
         handoff: Handoff,
         *,
-        stats: Report,
         health: Report,
         more: Iterable[Command] = (),
     ) -> None:
         self._desk = desk
         self._history = history
         self._handoff = handoff
-        self._reports = {"stats": stats, "health": health}
+        self._health_text = health
         own = (
             Command(word="start", run=self._start, listed=False),
             Command(word="help", run=self._help),
@@ -111,7 +110,6 @@ class Commands:
             Command(word="lang", run=self._lang),
             Command(word="feedback", run=self._feedback, listed=False),
             Command(word="quiet", run=self._quiet, listed=False),
-            Command(word="stats", run=self._stats, roles=ADMINS),
             Command(word="health", run=self._health, roles=ADMINS),
         )
         self.table = {command.word: command for command in own}
@@ -216,12 +214,8 @@ class Commands:
         else:
             yield _done(Feedback(answer=AnswerId(int(found[2])), good=found[1] == "up"))
 
-    async def _stats(self, call: Call) -> AsyncIterator[ReplyEvent]:
-        yield Say(text=await self._reports["stats"](call.argument, call.locale))
-        yield _done()
-
     async def _health(self, call: Call) -> AsyncIterator[ReplyEvent]:
-        yield Say(text=await self._reports["health"](call.argument, call.locale))
+        yield Say(text=await self._health_text(call.argument, call.locale))
         yield _done()
 
 

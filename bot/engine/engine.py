@@ -48,6 +48,11 @@ BROADCAST = "broadcast:"
 """Keys of messages to everybody begin so; such are never sent twice to be on the safe side."""
 
 
+DIGEST = "digest:"
+"""Keys of timers that have the digest written begin so: their text is its command, not its words,
+since those are known only when it is due."""
+
+
 @value
 class Asked:
     """Who asks, where and in which language, once that is looked up."""
@@ -203,19 +208,21 @@ class Engine:
         return form if form is not None and form.word in self._commands.table else None
 
     def _ours(self, lease: Lease) -> Asked:
-        """A message of ours on its way to another place."""
+        """A message of ours on its way to another place, or the digest, which is written now."""
+        message = lease.messages[0].message
         nobody = Person(id=PersonId(0))
         locale = self._desk.locale or "en"
         call = Call(
-            argument="",
+            argument=message.text,
             person=nobody,
-            role=Role.CUSTOMER,
+            role=Role.ADMIN,
             place=lease.place,
             locale=locale,
             memory=MemoryId(""),
         )
-        message = lease.messages[0].message
-        step = Relay(text=message.text, once=message.key.startswith(BROADCAST))
+        step: Step = Relay(text=message.text, once=message.key.startswith(BROADCAST))
+        if message.key.startswith(DIGEST):
+            step = Run(word="digest", argument=message.text)
         return Asked(person=nobody, locale=locale, step=step, call=call)
 
     async def _reply(

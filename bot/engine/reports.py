@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.config import DeskConfig
 from bot.i18n import say
-from bot.ports import Clock, Inbox, Ledger
+from bot.knowledge.gaps import clusters
+from bot.ports import Beside, Clock, Inbox, Ledger
+from bot.stats.digest import digest
 from bot.stats.render import render
-from bot.stats.report import report
+from bot.stats.report import Extras, Report, report
 from bot.stats.span import parse_range
 from bot.types import ProviderHealth
 
 Probe = Callable[[], Awaitable[ProviderHealth | None]]
 """Makes one real small call to the first model; None where no language model is configured."""
+
+SHOWN = 5
+"""Questions without an answer that a report names."""
 
 
 class Reports:
@@ -29,15 +35,31 @@ class Reports:
         self._inbox = inbox
         self._probe = probe
 
-    async def stats(self, argument: str, locale: str) -> str:
-        """The statistics of a range ("today", "7d", "2026-01-01..2026-02-01").
+    async def read(self, argument: str) -> Report:
+        """The numbers of a range ("today", "7d", "2026-01-01..2026-02-01"): the one object behind
+        chat, pictures, files, CLI and pages.
 
         Raises UserError for a range that cannot be understood.
         """
         zone = ZoneInfo(self._desk.timezone)
         span = parse_range(argument, now=self._clock.now(), zone=zone)
         rows = await self._ledger.rows(span.reach, span.until)
-        return render(report(rows, span, zone), locale)
+        beside = await self._ledger.beside(span.since, span.until)
+        return report(rows, span, zone, extras=_extras(beside))
+
+    async def stats(self, argument: str, locale: str) -> str:
+        """The same as text."""
+        return render(await self.read(argument), locale)
+
+    async def digest(self, day: date, locale: str) -> str:
+        """One day in short, held against the same day a week before.
+
+        Raises UserError for a day that has not come.
+        """
+        before = day - timedelta(days=7)
+        return digest(
+            await self.read(f"{day}..{day}"), await self.read(f"{before}..{before}"), locale
+        )
 
     async def health(self, _argument: str, locale: str) -> str:
         """One real small call to the model, and what waits in the inbox."""
@@ -47,6 +69,17 @@ class Reports:
         counts = {"waiting": depth.waiting, "leased": depth.leased, "dead": depth.dead}
         lines.append(say(locale, "health.inbox", **counts))
         return "\n".join(lines)
+
+
+def _extras(beside: Beside) -> Extras:
+    """What the ledger does not hold, questions gathered by likeness."""
+    return Extras(
+        dead=beside.dead,
+        good=beside.good,
+        bad=beside.bad,
+        askers=beside.askers,
+        unanswered=tuple((one.question, one.count) for one in clusters(beside.gaps)[:SHOWN]),
+    )
 
 
 def _model_line(health: ProviderHealth | None, locale: str) -> str:

@@ -132,6 +132,7 @@ class Record:
             attempts=lease.attempt,
             finish=self.ending,
             confidence=self._confidence(),
+            cached=self.done is not None and self.done.cached,
         )
         undelivered = settled in ("undeliverable", "superseded")
         return Settlement(

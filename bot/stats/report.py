@@ -33,7 +33,8 @@ class Bucket:
     requests = answered + failed + declined + superseded. An answer counts as failed when its route
     is, or when it could not be delivered; declined is what the desk would not do; superseded what
     the person took back. `cost` is by currency, over the rows whose price is known;
-    `unpriced` counts those that spent tokens at an unknown price.
+    `unpriced` counts those that spent tokens at an unknown price. `cache_hits` are answers that the
+    desk had kept, for which no model was asked.
     """
 
     since: int = 0
@@ -48,6 +49,7 @@ class Bucket:
     cached_tokens: int = 0
     cost: Mapping[str, float] = field(default_factory=dict)
     unpriced: int = 0
+    cache_hits: int = 0
     throttled: int = 0
     retries: int = 0
     first_text: Latency = Latency()
@@ -71,6 +73,22 @@ class Bucket:
 
 
 @value
+class Extras:
+    """What the ledger does not hold. `askers` and `unanswered` with their numbers, most first."""
+
+    dead: int = 0
+    good: int = 0
+    bad: int = 0
+    askers: tuple[tuple[str, int], ...] = ()
+    unanswered: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def score(self) -> float | None:
+        """Good verdicts of all, 0 to 1; None without any."""
+        return self.good / (self.good + self.bad) if self.good + self.bad else None
+
+
+@value
 class Report:
     """A span in numbers: the whole, by day, by hour.
 
@@ -84,9 +102,18 @@ class Report:
     days: tuple[Bucket, ...]
     hours: tuple[Bucket, ...]
     struck: bool
+    extras: Extras = Extras()
 
 
-def report(rows: Iterable[LedgerRow], span: Span, zone: tzinfo) -> Report:
+def busiest(buckets: Sequence[Bucket]) -> int | None:
+    """Which of them has the most requests, the earliest of several; None where none has any."""
+    most = max(range(len(buckets)), key=lambda index: buckets[index].requests, default=0)
+    return most if buckets and buckets[most].requests else None
+
+
+def report(
+    rows: Iterable[LedgerRow], span: Span, zone: tzinfo, *, extras: Extras | None = None
+) -> Report:
     """Count the rows within the span's reach, in any order. Relays are ours: nobody asked them."""
     within = [row for row in rows if row.route != "relay" and span.reach <= row.at < span.until]
     own = [row for row in within if span.since <= row.at < span.until]
@@ -97,6 +124,7 @@ def report(rows: Iterable[LedgerRow], span: Span, zone: tzinfo) -> Report:
         days=_slices(within, span.days),
         hours=_slices(within, span.hours) if span.hours else _by_hour(own, zone),
         struck=bool(span.hours),
+        extras=extras or Extras(),
     )
 
 
@@ -133,6 +161,7 @@ def _bucket(rows: Sequence[LedgerRow], since: int = 0, until: int = 0) -> Bucket
         cached_tokens=sum(row.usage.cached for row in rows),
         cost=_cost(rows),
         unpriced=sum(1 for row in rows if row.cost is None and row.usage.total),
+        cache_hits=sum(row.cached for row in rows),
         throttled=sum(row.throttled for row in rows),
         retries=sum(max(0, row.attempts - 1) for row in rows),
         first_text=_latency([row.first_text_ms for row in rows if row.first_text_ms is not None]),

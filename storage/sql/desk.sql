@@ -67,11 +67,11 @@ ON CONFLICT (answer, person) DO UPDATE SET good = excluded.good, at = excluded.a
 INSERT INTO ledger (at, answer, platform, account, chat, person, route, outcome, total_ms, first_text_ms,
                     model, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens,
                     tokens_estimated, cost, currency, edits, throttled, attempts, finish, error,
-                    confidence)
+                    confidence, cached)
 VALUES (:at, :answer, :platform, :account, :chat, :person, :route, :outcome, :total_ms, :first_text_ms,
         :model, :prompt_tokens, :completion_tokens, :cached_tokens, :reasoning_tokens,
         :tokens_estimated, :cost, :currency, :edits, :throttled, :attempts, :finish, :error,
-        :confidence);
+        :confidence, :cached);
 
 -- find_setting: what was decided for this database
 SELECT value FROM setting WHERE key = :key;
@@ -86,5 +86,5 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value;
 -- ledger_rows: a range of time, oldest first
 SELECT at, route, outcome, total_ms, first_text_ms, model, prompt_tokens, completion_tokens,
        cached_tokens, reasoning_tokens, tokens_estimated, cost, currency, edits, throttled,
-       attempts, finish, error, confidence
+       attempts, finish, error, confidence, cached
   FROM ledger WHERE at >= :since AND at < :until ORDER BY at, id;

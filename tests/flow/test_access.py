@@ -11,7 +11,18 @@ from bot.types import ModelDone, ModelEvent, Role, Usage
 from tests.fakes.scripted import ScriptedModel
 from tests.flow.spoken import ADMIN, ANN, BOB, GROUP, STAFF, STAFF_ROOM, spoken
 
-ADMIN_WORDS = {"stats", "health", "ban", "unban", "allow", "quota", "broadcast", "audit", "admin"}
+ADMIN_WORDS = {
+    "stats",
+    "digest",
+    "health",
+    "ban",
+    "unban",
+    "allow",
+    "quota",
+    "broadcast",
+    "audit",
+    "admin",
+}
 EVERYBODY = {"start", "help", "new", "history", "stop", "person", "lang", "feedback"} | {
     "quiet",
     "share",
@@ -19,7 +30,7 @@ EVERYBODY = {"start", "help", "new", "history", "stop", "person", "lang", "feedb
     "export",
     "forget",
 }
-ALONE = {"export", "broadcast", "audit", "admin"}
+ALONE = {"export", "broadcast", "audit", "admin", "digest"}
 """Words whose answer is shown in private only."""
 
 

@@ -127,8 +127,10 @@ async def test_commands_answer_and_admin_words_are_for_admins(tmp_path: Path) ->
         assert said[5] == say("en", "stop.nothing")
         run.telegram.say(owner, "/stats")
         run.telegram.say(owner, "/health")
-        await until(lambda: len(bot_says(run.telegram, owner.id)) == 2)
-        assert "glm-4.7-flash" in bot_says(run.telegram, owner.id)[1]
+        await until(lambda: len(bot_says(run.telegram, owner.id)) == 3, 30)
+        told = bot_says(run.telegram, owner.id)
+        assert told[1] == told[0].splitlines()[0]  # the picture, under the title of its report
+        assert "glm-4.7-flash" in told[2]
 
 
 async def test_new_forgets_the_conversation(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from bot.i18n import LOCALES
 from bot.stats import Bucket, parse_range, render, report
+from bot.stats.chart import chart
+from bot.stats.report import busiest
+from bot.stats.table import csv_of
 from bot.types import LedgerRow, Outcome, Route, Usage
 
 ZONES = [
@@ -42,13 +45,14 @@ rows_before = st.builds(
     currency=st.sampled_from(["USD", "CNY"]),
     throttled=st.integers(0, 9),
     attempts=st.integers(1, 5),
+    cached=st.booleans(),
 )
 
 
 def same_sums(whole: Bucket, parts: tuple[Bucket, ...]) -> None:
     for name in ("requests", "answered", "failed", "declined", "superseded", "tokens"):
         assert getattr(whole, name) == sum(getattr(part, name) for part in parts), name
-    for name in ("unpriced", "throttled", "retries"):
+    for name in ("unpriced", "throttled", "retries", "cache_hits"):
         assert getattr(whole, name) == sum(getattr(part, name) for part in parts), name
     for currency, cost in whole.cost.items():
         assert math.isclose(cost, math.fsum(part.cost.get(currency, 0.0) for part in parts))
@@ -91,6 +95,17 @@ def test_parts_add_up_to_the_whole(
         )
         same_sums(made.whole, made.days[-1:])
     assert made.whole.requests == sum(span.since <= row.at < span.until for row in rows)
+    for buckets in (made.days, made.hours):
+        peak = busiest(buckets)
+        most = max(bucket.requests for bucket in buckets)
+        assert most == (0 if peak is None else buckets[peak].requests)
+        assert (peak is None) == (most == 0)
+    shown = chart(made, locale)
+    for panel, buckets in zip(shown.panels, (made.hours, made.days), strict=False):
+        if panel.kind == "bars":
+            bars = sum(sum(series.values) for series in panel.series)
+            assert bars == sum(bucket.requests for bucket in buckets)
+    assert len(csv_of(made).splitlines()) == 2 + len(made.days) + len(made.hours)
     text = render(made, locale)
     assert f"{made.whole.requests:,}" in text or not made.whole.requests
 

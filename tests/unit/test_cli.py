@@ -184,6 +184,9 @@ def test_statistics_speak_the_desks_language(shop: Path, inside: Inside) -> None
     assert inside("stats", FRONTDESK_LOCALE="zh").stdout.startswith("统计")
     assert inside("stats", LANG="zh_CN.UTF-8").stdout.startswith("统计")
     assert inside("stats", "--lang", "en", FRONTDESK_LOCALE="zh").stdout.startswith("Stat")
+    rows = inside("stats", "7d", "--csv").stdout.lstrip("\ufeff").splitlines()
+    assert rows[0].startswith("part,from,requests,")
+    assert [row.partition(",")[0] for row in rows[1:]] == ["whole", *["day"] * 7, *["hour"] * 24]
 
 
 @pytest.mark.parametrize(

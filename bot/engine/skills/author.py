@@ -135,6 +135,7 @@ def _done(skill: Skill, done: ModelDone, page: Page, *, remember: bool = True) -
         model=done.model,
         citations=page.cited,
         finish=done.finish,
+        cached=done.cached,
         remember=remember,
         outcome="answered" if remember else "declined",
         changes=(UseSkill(skill=skill.name),),
