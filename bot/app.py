@@ -246,7 +246,7 @@ class Service:
             while running and not ending.done() and not work.done():
                 await asyncio.wait((ending, work, *running), return_when=asyncio.FIRST_COMPLETED)
                 running = {task for task in running if not task.done()}
-            if not running and not ending.done():
+            if not running and not ending.done() and not self.failed:
                 await self._until_answered(ending)
         finally:
             for task in (*intakes, *others, ending):

@@ -11,7 +11,14 @@ from random import Random
 import structlog
 
 from bot.engine.engine import Engine
-from bot.errors import BotError, LeaseLost, PlatformBusy, StorageError
+from bot.errors import (
+    BotError,
+    LeaseLost,
+    PlatformBusy,
+    PlatformLocked,
+    PlatformUnavailable,
+    StorageError,
+)
 from bot.i18n import say
 from bot.ports import Adapter, Clock, Inbox, NullObserver, Observer, People
 from bot.reply.deliver import Deliverer
@@ -30,6 +37,10 @@ SUSPECT_ATTEMPTS = 3
 that the innocent beside it are not counted down to a dead letter with it."""
 RETRY_SECONDS = (5.0, 20.0, 60.0, 180.0)
 """Rest before each further attempt: minutes in all, as a provider's outage lasts."""
+OUTAGE_MS = 3_600_000
+"""For so long a message waits for a platform that cannot be reached."""
+LOCKED_SECONDS = 60.0
+"""Between looks whether a platform takes our credentials again; the operator has been told."""
 DRAIN_SECONDS = 25.0
 """DESIGN 6: what is running may finish within this after SIGTERM."""
 IDLE_SECONDS = 30.0
@@ -143,7 +154,9 @@ class Worker:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in waits:
             task.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
+        outcomes = await asyncio.gather(*waits, return_exceptions=True)
+        if any(isinstance(outcome, StorageError) for outcome in outcomes):
+            await self._clock.sleep(1.0)
 
     async def _guarded(self, lease: Lease) -> None:
         """One lease; whatever goes wrong in it stays in it."""
@@ -192,7 +205,11 @@ class Worker:
             return
         if hold.lease.attempt > ATTEMPTS_MAX:
             # Only a crash leaves an attempt uncounted as failed: this message may be the poison.
-            await self._give_up(hold, adapter, BotError("too many attempts"), self._name())
+            if hold.lease.answer is not None:
+                log.error("answer_shown_as_it_stands", answer_id=hold.lease.id)
+                await self._inbox.settle(hold.lease, hold.lease.answer.settlement)
+            else:
+                await self._give_up(hold, adapter, BotError("too many attempts"), self._name())
             return
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -204,6 +221,7 @@ class Worker:
             else:
                 await self._inbox.settle(hold.lease, _with_stop(settlement, hold))
                 self._count(settlement)
+                _note_lost_relay(hold.lease, settlement)
         except LeaseLost:
             raise
         except TimeoutError:
@@ -240,7 +258,8 @@ class Worker:
         )
         if isinstance(error, PlatformBusy):
             self.observer.throttled()
-            until = self._clock.now() + round((error.retry_after or 30.0) * 1000)
+        if (rest := self._platforms_rest(lease, error)) is not None:
+            until = self._clock.now() + round(rest * 1000)
             await self._inbox.rest(lease, until=until, error=str(error), counts=False)
         elif error.retryable and lease.attempt < ATTEMPTS_MAX:
             rest = max(error.retry_after or 0.0, RETRY_SECONDS[lease.attempt - 1])
@@ -250,6 +269,19 @@ class Worker:
             self.observer.retried()
         else:
             await self._give_up(hold, adapter, error, name)
+
+    def _platforms_rest(self, lease: Lease, error: BotError) -> float | None:
+        """Seconds to rest because of the platform alone: that counts against no message."""
+        match error:
+            case PlatformBusy():
+                return error.retry_after or RETRY_SECONDS[1]
+            case PlatformLocked():
+                return LOCKED_SECONDS
+            case PlatformUnavailable():
+                young = self._clock.now() - lease.messages[0].received_at < OUTAGE_MS
+                return max(error.retry_after or 0.0, RETRY_SECONDS[1]) if young else None
+            case _:
+                return None
 
     async def _give_up(self, hold: Hold, adapter: Adapter, error: BotError, name: str) -> None:
         """The person is told plainly, staff are told the cause, the line moves on."""
@@ -313,6 +345,12 @@ class Worker:
             log.warning("apology_failed", answer_id=hold.lease.id, kind=type(error).__name__)
             return False
         return True
+
+
+def _note_lost_relay(lease: Lease, settlement: Settlement) -> None:
+    """A notice that reached nobody is told to the operator: the customer counts on it."""
+    if settlement.outcome == "undeliverable" and lease.messages[0].message.origin == "relay":
+        log.error("relay_undeliverable", place=lease.place.conversation, message_id=lease.id)
 
 
 def _with_stop(settlement: Settlement, hold: Hold) -> Settlement:

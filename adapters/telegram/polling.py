@@ -6,6 +6,7 @@ was fetched but not stored is delivered again, and what was stored may come twic
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any, Protocol
@@ -38,8 +39,11 @@ log = structlog.get_logger(__name__)
 
 
 def encoded(found: Any) -> str:
-    """JSON text."""
-    return msgspec.json.encode(found).decode()
+    """JSON text; what no UTF-8 can hold stands escaped."""
+    try:
+        return msgspec.json.encode(found).decode()
+    except UnicodeEncodeError:
+        return json.dumps(found)
 
 
 def update_id(update: Any) -> int | None:

@@ -5,6 +5,7 @@ No exception raised here carries a URL: file and method URLs contain the bot's t
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,8 +85,8 @@ class AiohttpRequest(BaseRequest):
         """The decoded answer; unlike the library's, it does not log what it could not read."""
         try:
             decoded = msgspec.json.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            decoded = None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            decoded = _leniently(payload)
         if not isinstance(decoded, dict):
             raise TelegramError("the server's answer is no JSON object")
         return decoded
@@ -169,6 +170,14 @@ async def _at_most(content: aiohttp.StreamReader, most: int) -> bytes | None:
         if len(found) > most:
             return None
     return bytes(found)
+
+
+def _leniently(payload: bytes) -> Any:
+    """What strict JSON refuses and no batch must die of: lone surrogates, huge numbers."""
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _body(data: RequestData | None) -> dict[str, Any]:

@@ -254,7 +254,14 @@ class _Gathering:
 
     def _staff(self, config: Config) -> Place | None:
         staff = config.staff
-        if staff is None or staff.platform != "telegram":
+        if staff is None:
+            return None
+        if staff.platform == "slack" and not config.slack.bot_token:
+            self.warnings.append(
+                f"{self._named('staff')}: without SLACK_BOT_TOKEN nobody is told there"
+            )
+            return None
+        if staff.platform != "telegram":
             return staff
         if not config.telegram.token:
             self.warnings.append(

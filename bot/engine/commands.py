@@ -180,7 +180,8 @@ class Commands:
             yield Notice(key="ticket.already")
             yield _done()
             return
-        last = await self._history.last(call.memory, 2)
+        # In a group the last words may be somebody else's, and are not this person's to pass on.
+        last = await self._history.last(call.memory, 2) if call.place.private else []
         asked = call.argument or next((t.text for t in last if t.role == "user"), "")
         opened = await self._handoff.open(call.person, call.place, asked, "ticket.reason_asked")
         yield Notice(key="ticket.opened")

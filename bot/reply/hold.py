@@ -47,7 +47,7 @@ class Hold:
         renew_at = self._clock.monotonic() + RENEW_SECONDS
         while True:
             wait = max(0.0, renew_at - self._clock.monotonic())
-            signals = await self._inbox.heed(self.lease, wait)
+            signals = await self._heeded(wait)
             if self._clock.monotonic() >= renew_at:
                 try:
                     self.lease, more = await self._inbox.renew(self.lease)
@@ -62,6 +62,14 @@ class Hold:
                     renew_at = self._clock.monotonic() + RENEW_SECONDS
             for signal in signals:
                 self._take(signal)
+
+    async def _heeded(self, seconds: float) -> tuple[Signal, ...]:
+        """Signals that came; while they cannot be read the answer goes on without."""
+        try:
+            return await self._inbox.heed(self.lease, seconds)
+        except StorageError:
+            await self._clock.sleep(min(seconds, RETRY_SECONDS))
+            return ()
 
     def _take(self, signal: Signal) -> None:
         """Act on a signal that concerns this answer; a stale one is dropped."""

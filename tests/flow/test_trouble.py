@@ -32,11 +32,13 @@ async def drained(run: Running) -> None:
         await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("refusal", [PlatformRefused, PlatformLocked])
+@pytest.mark.parametrize(("refusal", "dead"), [(PlatformRefused, 1), (PlatformLocked, 0)])
 async def test_a_staff_place_that_refuses_us_is_tried_once_for_each_notice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: type[Exception]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: type[Exception], dead: int
 ) -> None:
-    """That a notice could not be given is no reason for a further notice."""
+    """That a notice could not be given is no reason for a further notice; one that only waits for
+    our credentials to be taken again is kept.
+    """
     telegram = FakeTelegram()
     telegram.group(STAFF, "Staff")
     staff = Place(platform="telegram", account=str(telegram.bot_id), channel=str(STAFF))
@@ -54,10 +56,9 @@ async def test_a_staff_place_that_refuses_us_is_tried_once_for_each_notice(
         monkeypatch.setattr(telegram_of(run), "send", refused)
         telegram.say(telegram.private(), "/person please")
         await until(lambda: tried)
-        async with asyncio.timeout(5):
-            await drained(run)
-        assert len(tried) == 1
-        assert (await run.desk.stores.inbox.depth()).dead == 1
+        await until(lambda: run.service.idle)
+        depth = await run.desk.stores.inbox.depth()
+        assert (len(tried), depth.dead, depth.waiting) == (1, dead, 1 - dead)
 
 
 async def test_an_answer_that_stands_is_not_written_over_when_it_cannot_be_settled(

@@ -89,6 +89,7 @@ CASES: dict[str, tuple[object, str | None, object]] = {
 
 # What must stand beside a setting for the whole to be sound.
 BESIDE = {
+    "staff": {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"},
     "telegram.mode": {
         "TELEGRAM_WEBHOOK_SECRET": "s",
         "PUBLIC_URL": "https://x.example",
@@ -429,3 +430,10 @@ def test_every_variable_is_named_once() -> None:
     names = [name for row in (*SETTINGS, *MODEL) for name in row.names]
     assert len(names) == len(set(names))
     assert isinstance(SETTINGS[0], Setting)
+
+
+def test_a_staff_place_that_nobody_can_reach_is_warned_of(tmp_path: Path) -> None:
+    """Customers would be told that staff know."""
+    loaded = load({"FRONTDESK_STAFF": "slack:T1/C042"}, cwd=tmp_path)
+    assert loaded.config.staff is None
+    assert any("SLACK_BOT_TOKEN" in warning for warning in loaded.warnings)
