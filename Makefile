@@ -10,11 +10,11 @@ MAKEFLAGS += --no-print-directory
 help: ## what can be made here
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
-$(VENV)/.run: requirements/run.txt requirements/charts.txt pyproject.toml
+$(VENV)/.run: requirements/run.txt requirements/charts.txt requirements/files.txt pyproject.toml
 	@echo "Setting up $(VENV) (once)…" >&2
 	@$(PYTHON) -c 'import sys; sys.exit("Frontdesk needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Set PYTHON=python3.11 or install it.") if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt -r requirements/charts.txt >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt -r requirements/charts.txt -r requirements/files.txt >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
 	@touch $@
 
@@ -47,7 +47,7 @@ bench: $(VENV)/.dev ## what it costs: one command, one table
 
 lock: $(VENV)/.dev ## pin requirements anew, with hashes and without an index address
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	@cd requirements && for name in dev run charts; do \
+	@cd requirements && for name in dev run charts files; do \
 	  UV_CUSTOM_COMPILE_COMMAND="make lock" ../$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --upgrade $$name.in -o $$name.txt $$([ $$name = dev ] || echo "-c dev.txt"); done
 

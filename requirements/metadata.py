@@ -9,12 +9,14 @@ BUILD_ONLY = {"-r build.in"}
 
 
 class RequirementsHook(MetadataHookInterface):  # type: ignore[misc]  # hatchling ships no types
-    """Reads run.in and charts.in, so that each list is written once."""
+    """Reads the .in files, so that each list is written once."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Fill in the dependencies, and the extra `charts`."""
+        """Fill in the dependencies, and the extras `charts` and `files`."""
         metadata["dependencies"] = self._named("run.in")
-        metadata["optional-dependencies"] = {"charts": self._named("charts.in")}
+        metadata["optional-dependencies"] = {
+            extra: self._named(f"{extra}.in") for extra in ("charts", "files")
+        }
 
     def _named(self, file: str) -> list[str]:
         lines = (Path(self.root) / "requirements" / file).read_text("utf-8").splitlines()
