@@ -46,6 +46,7 @@ async def running(
     contact: str = "",
     skills: Path | None = None,
     busy: str = "queue",
+    http: HttpConfig | None = None,
 ) -> AsyncIterator[Running]:
     """Serve Telegram until the block is left."""
     async with AsyncExitStack() as stack:
@@ -58,7 +59,7 @@ async def running(
             desk=DeskConfig(name="Lumen Home", answers=answers, contact=contact, busy=busy),
             telegram=TelegramConfig(token=Secret(telegram.token), api_root=root, pace=pace),
             models=(model,) if speaks else (),
-            http=HttpConfig(public="", operator=""),
+            http=http or HttpConfig(public="", operator=""),
             database=str(database),
             skills=str(skills or database.parent / "skills"),
             admins=frozenset({f"telegram:{ADMIN}"}),
