@@ -4,6 +4,7 @@ what strangers call themselves stays text.
 
 from __future__ import annotations
 
+import asyncio
 import html
 from html.parser import HTMLParser
 from urllib.parse import quote
@@ -50,6 +51,14 @@ async def test_a_link_from_the_chat_opens_the_pages_once() -> None:
     assert (ACTOR, "admin link") in actions
     assert (ACTOR, "admin login") in actions
     assert actions.count((ACTOR, "admin login")) == 1
+
+
+async def test_a_link_pressed_twice_at_once_opens_once() -> None:
+    """Of two hands on one button, one is in and the other is refused."""
+    async with office() as here:
+        link = await here.link()
+        pressed = await asyncio.gather(*(here.post(link) for _ in range(5)))
+        assert sorted(one.status for one in pressed) == [303, 403, 403, 403, 403]
 
 
 async def test_the_cookie_is_for_this_site_and_no_script() -> None:
@@ -298,6 +307,7 @@ async def test_a_ticket_is_closed_once_and_audited() -> None:
         first, second = [await here.post("/tickets/1/close") for _ in range(2)]
         assert first.headers["Location"] == "/tickets?done=closed"
         assert second.headers["Location"] == "/tickets?done=not_open"
+        assert say("en", "ticket.reason_asked") in (await here.get("/tickets")).text
         page = await here.get("/tickets?done=closed")
         assert say("en", "admin.done_closed") in page.text
         assert (await here.audit())[0] == (ACTOR, "ticket closed", "ticket 1")

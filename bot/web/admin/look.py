@@ -38,6 +38,7 @@ class Look:
         return self._templates.get_template(template).render(
             t=partial(sentence, locale),
             route=partial(route, locale),
+            reason=partial(reason, locale),
             locale=locale,
             room=room(path),
             done=done if done in DONE else "",
@@ -63,6 +64,11 @@ def sentence(locale: str, key: str, /, **values: Scalar) -> str:
 def route(locale: str, name: str) -> str:
     """How an answer came to be, in words where there are some."""
     return catalogue(locale).get(f"stats.route_{name}", name)
+
+
+def reason(locale: str, key: str) -> str:
+    """Why there is a ticket, in words where there are some."""
+    return catalogue(locale).get(key, "")
 
 
 def seconds(ms: float) -> str:
