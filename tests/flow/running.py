@@ -47,6 +47,7 @@ async def running(
     skills: Path | None = None,
     busy: str = "queue",
     http: HttpConfig | None = None,
+    digest: str = "",
 ) -> AsyncIterator[Running]:
     """Serve Telegram until the block is left."""
     async with AsyncExitStack() as stack:
@@ -56,7 +57,9 @@ async def running(
         root = await stack.enter_async_context(serve(telegram))
         model = ModelConfig(base_url=glm.url, api_key=Secret(KEY))
         config = Config(
-            desk=DeskConfig(name="Lumen Home", answers=answers, contact=contact, busy=busy),
+            desk=DeskConfig(
+                name="Lumen Home", answers=answers, contact=contact, busy=busy, digest=digest
+            ),
             telegram=TelegramConfig(token=Secret(telegram.token), api_root=root, pace=pace),
             models=(model,) if speaks else (),
             http=http or HttpConfig(public="", operator=""),

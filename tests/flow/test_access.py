@@ -30,6 +30,8 @@ EVERYBODY = {"start", "help", "new", "history", "stop", "person", "lang", "feedb
     "export",
     "forget",
 }
+SKILLS = {"blog", "code", "explain", "optimize", "product", "rewrite", "summarize", "translate"}
+STAFF_WORDS = {"draft"}
 ALONE = {"export", "broadcast", "audit", "admin", "digest"}
 """Words whose answer is shown in private only."""
 
@@ -48,7 +50,7 @@ def open_desk() -> DeskConfig:
 async def test_the_matrix_knows_every_word() -> None:
     """A new command has to be put into the matrix, or this fails."""
     async with spoken() as desk:
-        assert set(desk.commands.table) == ADMIN_WORDS | EVERYBODY
+        assert set(desk.commands.table) == ADMIN_WORDS | STAFF_WORDS | EVERYBODY | SKILLS
 
 
 @pytest.mark.parametrize("platform", ["telegram", "slack"])
@@ -74,6 +76,8 @@ async def test_every_word_for_every_role_on_every_platform(
             elif word in ADMIN_WORDS and role is not Role.ADMIN:
                 assert reply.notices == ["command.not_allowed"], word
                 assert not reply.done.changes
+            elif word in STAFF_WORDS and role is Role.CUSTOMER:
+                assert reply.notices == ["command.not_allowed"], word
             elif word in ALONE and not private:
                 assert reply.notices == ["access.in_private"], word
             else:

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.clock import SystemClock
 from bot.config import DeskConfig
 from bot.desk import numbers
 from bot.types import (
     Done,
     File,
     Forward,
+    IncomingMessage,
     Lease,
     LedgerRow,
     MemoryId,
     PersonId,
+    Place,
     Say,
+    Sender,
     Settlement,
 )
 from tests.contract.stores import HandClock
 from tests.fakes.scripted import ScriptedModel
+from tests.fakes.telegram.core import FakeTelegram
+from tests.flow.running import running, until
 from tests.flow.spoken import ADMIN, ANN, BOB, GROUP, STAFF_ROOM, Spoken, spoken
+from tests.flow.test_desk import bot_says
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MORNING = DeskConfig(name="Lumen", answers="strict", timezone="Europe/Berlin", digest="09:00")
@@ -235,3 +245,43 @@ async def test_an_answer_from_the_cache_is_counted_as_such() -> None:
         assert _answer_of(reply.settlement).cached
         text = (await desk.say("/stats", ADMIN)).text
     assert "Answered from the desk's own cache: 1" in text
+
+
+async def test_the_running_desk_arms_it_at_start_and_posts_it_where_staff_read(
+    tmp_path: Path,
+) -> None:
+    """Through worker, adapter and wire; the timer of a day long past stands for one that is due."""
+    telegram = FakeTelegram()
+    room = telegram.group()
+    staff = Place(platform="telegram", account=str(telegram.bot_id), channel=str(room.id))
+    path = tmp_path / "desk.db"
+    async with running(path, telegram=telegram, staff=staff, digest="09:00") as run:
+        await until(lambda: _timers(path))
+        [(body, ahead)] = _timers(path)
+        assert "digest:" in body
+        assert 0 < ahead <= 24 * 3_600_000
+        past = IncomingMessage(
+            key="digest:2020-01-02",
+            place=replace(staff, platform="timer", channel="digest"),
+            sender=Sender(user="frontdesk"),
+            text="",
+            said_at=0,
+            position=0,
+            origin="timer",
+            forward=Forward(place=staff, text="2020-01-02", key="digest:2020-01-02"),
+        )
+        await run.desk.stores.inbox.put_later(past, due_at=0)
+        await until(lambda: any("2020-01-01" in text for text in bot_says(telegram, room.id)))
+        assert bot_says(telegram, room.id) == [
+            "Daily digest · 2020-01-01 Wed · UTC\n\nNo requests. The same day last week: 0."
+        ]
+        assert len(_timers(path)) == 1
+
+
+def _timers(path: Path) -> list[tuple[str, int]]:
+    """What waits to be due, and how long yet (ms)."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        rows = connection.execute(
+            "SELECT body, due_at FROM inbox WHERE origin = 'timer' AND state = 0"
+        ).fetchall()
+    return [(body, due - SystemClock().now()) for body, due in rows]
