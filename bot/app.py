@@ -157,11 +157,11 @@ class Service:
         """The service over a desk."""
         adapters: dict[str, Adapter] = {}
 
-        async def fetch(place: Place, attachment: Attachment) -> bytes:
+        async def fetch(place: Place, attachment: Attachment, /, *, most: int = FILE_MAX) -> bytes:
             adapter = adapters.get(place.platform)
             if not isinstance(adapter, FetchesFiles):
                 raise UserError("skill.no_files")
-            return await adapter.fetch(attachment, most=FILE_MAX)
+            return await adapter.fetch(attachment, most=most)
 
         engine, commands = await build_engine(desk, fetch=fetch)
         return cls(desk, engine, commands, adapters)

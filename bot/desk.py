@@ -17,8 +17,11 @@ from bot.config import Config, Loaded
 from bot.engine.admission import Admission
 from bot.engine.answer import Answerer
 from bot.engine.commands import Command, Commands
+from bot.engine.drafting import Drafting
 from bot.engine.engine import Engine
 from bot.engine.handoff import Handoff
+from bot.engine.knowledge_words import Fetch as FetchUpTo
+from bot.engine.knowledge_words import KnowledgeWords
 from bot.engine.numbers import Numbers
 from bot.engine.owners import Owners
 from bot.engine.personal import Personal
@@ -133,7 +136,7 @@ def price_of(config: Config) -> Price:
     return price
 
 
-async def build_engine(desk: Desk, *, fetch: Fetch | None = None) -> tuple[Engine, Commands]:
+async def build_engine(desk: Desk, *, fetch: FetchUpTo | None = None) -> tuple[Engine, Commands]:
     """The engine over a desk, and the words it knows. `fetch` brings files sent with messages."""
     config, stores = desk.config, desk.stores
     handoff = Handoff(config.desk, stores.tickets, config.staff)
@@ -142,7 +145,7 @@ async def build_engine(desk: Desk, *, fetch: Fetch | None = None) -> tuple[Engin
         stores.history,
         handoff,
         health=desk.reports.health,
-        more=(*_rows(desk), *_skills(desk, fetch).commands()),
+        more=(*_rows(desk), _kb(desk, fetch).command(), *_skills(desk, fetch).commands()),
     )
     answerer = Answerer(
         config.desk,
@@ -172,6 +175,12 @@ async def build_engine(desk: Desk, *, fetch: Fetch | None = None) -> tuple[Engin
         summariser=desk.summariser if speaks(config) else None,
     )
     return engine, commands
+
+
+def _kb(desk: Desk, fetch: FetchUpTo | None) -> KnowledgeWords:
+    """The word /kb; it drafts entries where there is a language model."""
+    drafting = Drafting(desk.knowledge, desk.model) if speaks(desk.config) else None
+    return KnowledgeWords(desk.knowledge, desk.clock, drafting=drafting, fetch=fetch)
 
 
 def _skills(desk: Desk, fetch: Fetch | None) -> Skills:

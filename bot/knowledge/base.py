@@ -157,6 +157,10 @@ class KnowledgeBase:
         await self._passages.calibrate(confidence.encode(fitted))
         return fitted
 
+    async def questions(self) -> list[Candidate]:
+        """All live questions and aliases."""
+        return await self._passages.questions()
+
     async def calibration(self) -> Calibration:
         """The weights and thresholds in force."""
         hits = await self._passages.find((), "", choose, limit=CANDIDATES)

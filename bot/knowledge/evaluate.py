@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from bot.clock import Clock
+from bot.errors import UserError
+from bot.knowledge import selftest
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.cases import Case
-from bot.knowledge.looked import judge
+from bot.knowledge.looked import Hidden, judge, nothing
 from bot.knowledge.terms import language
 from bot.types import value
 
@@ -75,9 +77,11 @@ async def outcomes(kb: KnowledgeBase, asked: Iterable[Case], clock: Clock) -> li
     return [await _outcome(kb, case, clock) for case in asked]
 
 
-async def _outcome(kb: KnowledgeBase, case: Case, clock: Clock) -> Outcome:
+async def _outcome(
+    kb: KnowledgeBase, case: Case, clock: Clock, *, hidden: Hidden = nothing
+) -> Outcome:
     begun = clock.monotonic()
-    looked = await kb.look(case.text, locale=case.locale or language(case.text))
+    looked = await kb.look(case.text, locale=case.locale or language(case.text), hidden=hidden)
     seconds = clock.monotonic() - begun
     passages = await kb.passages(looked, limit=3 * DEPTH)
     found = list(dict.fromkeys(passage.entry for passage in passages))
@@ -104,6 +108,24 @@ async def evaluate(kb: KnowledgeBase, asked: Sequence[Case], clock: Clock) -> Ev
     calibration = await kb.calibration()
     return count(
         await outcomes(kb, asked, clock),
+        scope_from=calibration.scope_from,
+        direct_from=calibration.direct_from,
+    )
+
+
+async def evaluate_itself(kb: KnowledgeBase, clock: Clock) -> Evaluation:
+    """Ask the stored questions with themselves taken out, and strangers' talk, and count.
+
+    Raises UserError when no entry has a second wording to ask it by.
+    """
+    asked = selftest.asked(
+        await kb.questions(), {one.id: one.uid for one in await kb.entries.all()}
+    )
+    if not asked:
+        raise UserError("kb.nothing_to_eval")
+    calibration = await kb.calibration()
+    return count(
+        [await _outcome(kb, case, clock, hidden=hidden) for case, hidden in asked],
         scope_from=calibration.scope_from,
         direct_from=calibration.direct_from,
     )

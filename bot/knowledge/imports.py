@@ -98,9 +98,16 @@ class Importer:
     async def change(
         self, drafts: Sequence[EntryDraft], removed: Sequence[StoredEntry], *, by: str, note: str
     ) -> ImportReport:
-        """Entries come and go by hand. A draft replaces the live entry of its uid."""
+        """Entries come and go by hand. A draft replaces the live entry of its uid.
+
+        What is live word for word already makes no generation: done twice is as good as once.
+        """
         async with self._writing:
             live = {entry.uid: entry for entry in await self._passages.entries()}
+            drafts = [d for d in drafts if d.uid not in live or not _stands(d, live[d.uid])]
+            removed = [entry for entry in removed if entry.uid in live]
+            if not drafts and not removed:
+                return ImportReport(generation=await self._generation())
             replaced = [live[draft.uid] for draft in drafts if draft.uid in live]
             plan = _Plan(drafts=tuple(drafts), retired=(*replaced, *removed))
             return await self._apply(plan, list(live.values()), by=by, note=note)
@@ -232,6 +239,10 @@ class _Plan:
     sources: tuple[SourceFile, ...] = ()
     forgotten: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+
+
+def _stands(draft: EntryDraft, live: StoredEntry) -> bool:
+    return (draft.hash, draft.source) == (live.hash, live.source)
 
 
 def _difference(drafts: Sequence[EntryDraft], live: Sequence[StoredEntry], uris: set[str]) -> _Plan:

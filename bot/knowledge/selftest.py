@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Literal
 
 from bot.knowledge.calibrate import Sample
 from bot.knowledge.cases import Case
-from bot.knowledge.looked import Hidden, Looks
+from bot.knowledge.looked import Hidden, Looks, nothing
 from bot.knowledge.port import Candidate
 from bot.knowledge.terms import fingerprint, language
 
@@ -39,6 +39,28 @@ async def samples(kb: Looks, questions: Sequence[Candidate]) -> list[Sample]:
             looked = await kb.look(text, locale=language(text))
             made.append(Sample(vector=looked.signs.vector, kind="far", right=False))
     return made
+
+
+def asked(questions: Sequence[Candidate], uids: Mapping[int, str]) -> list[tuple[Case, Hidden]]:
+    """The base's own test: questions whose entry has another wording, each with what to hide."""
+    family = Counter(row.entry for row in questions)
+    usable = _spread([row for row in questions if family[row.entry] > 1], ASKED_MAX)
+    alone = _spread(questions, ASKED_MAX // 2) if usable else []
+    known = {row.norm for row in questions}
+    return [
+        *((_case(row, "in", uids), _same_words(row)) for row in usable),
+        *((_case(row, "near", uids), _same_entry(row)) for row in alone),
+        *(
+            (Case(text=text, kind="far", locale=language(text)), nothing)
+            for text in strangers()
+            if usable and fingerprint(text) not in known
+        ),
+    ]
+
+
+def _case(row: Candidate, kind: Literal["in", "near"], uids: Mapping[int, str]) -> Case:
+    rel = (uids[row.entry],) if kind == "in" else ()
+    return Case(text=row.text, kind=kind, rel=rel, locale=row.locale)
 
 
 async def judged(kb: Looks, cases: Sequence[Case]) -> list[Sample]:

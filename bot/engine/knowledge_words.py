@@ -1,0 +1,212 @@
+"""The word /kb: what those who run the desk see and change of its knowledge, in a chat.
+
+Knowledge changes before the settlement, as generations of their own; so each change is one that
+carried out twice is as good as once (docs/decisions/0005).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path, PurePath
+from typing import Protocol
+
+from bot.engine import knowledge_text as told
+from bot.engine.commands import ADMINS, Call, Command
+from bot.engine.drafting import Drafting
+from bot.errors import KnowledgeError, UserError
+from bot.i18n import say
+from bot.knowledge.base import KnowledgeBase
+from bot.knowledge.drafts import faq
+from bot.knowledge.evaluate import evaluate_itself
+from bot.knowledge.imports import DESK, FILE_MAX, ImportReport
+from bot.ports import Clock
+from bot.types import Attachment, Audit, Done, Notice, Place, ReplyEvent, Say
+
+LISTED = 30
+"""Entries of /kb list."""
+FOUND = 5
+"""Passages of /kb search."""
+GAPS_SHOWN, GAPS_DAYS, DRAFTED = 10, 30, 3
+SENT = "sent"
+"""The folder under which files sent in a chat are sources; no imported folder's file is there."""
+
+_WORD = re.compile(r"(\S+)(?:\s+(.*))?", re.DOTALL)
+
+
+class Fetch(Protocol):
+    """Brings a file that was sent with a message. Raises UserError where that is impossible."""
+
+    async def __call__(
+        self, place: Place, attachment: Attachment, /, *, most: int = FILE_MAX
+    ) -> bytes:
+        """The bytes, `most` of them at most."""
+        ...
+
+
+class KnowledgeWords:
+    """The row for /kb and what stands behind each of its words."""
+
+    def __init__(
+        self,
+        knowledge: KnowledgeBase,
+        clock: Clock,
+        *,
+        drafting: Drafting | None = None,
+        fetch: Fetch | None = None,
+    ) -> None:
+        self._kb = knowledge
+        self._clock = clock
+        self._drafting = drafting
+        self._fetch = fetch
+        self._words: dict[str, Callable[[str, Call], Awaitable[str]]] = {
+            "search": self._search,
+            "list": self._list,
+            "show": self._show,
+            "explain": self._explain,
+            "gaps": self._gaps,
+            "eval": self._eval,
+        }
+        self._acts: dict[str, Callable[[str, Call], Awaitable[tuple[str, str]]]] = {
+            "add": self._add,
+            "edit": self._edit,
+            "remove": self._remove,
+            "rollback": self._rollback,
+            "import": self._import,
+        }
+
+    def command(self) -> Command:
+        """The row."""
+        return Command(word="kb", run=self._run, roles=ADMINS)
+
+    async def _run(self, call: Call) -> AsyncIterator[ReplyEvent]:
+        """One word of /kb; each change stands in the audit. What fails says why."""
+        found = _WORD.fullmatch(call.argument.strip())
+        word, rest = (found[1].lower(), (found[2] or "").strip()) if found else ("", "")
+        if not word and call.attachments:
+            word = "import"
+        try:
+            if act := self._acts.get(word):
+                text, detail = await act(rest, call)
+                yield Say(text=text)
+                changes = (Audit(action=f"kb {word}", detail=detail),) if detail else ()
+                yield Done(route="command", changes=changes, remember=False)
+                return
+            read = self._words.get(word)
+            yield Say(text=await read(rest, call) if read else say(call.locale, "kb.usage"))
+        except UserError as error:
+            yield Notice(key=error.key, values=dict(error.values))
+        except KnowledgeError as error:
+            yield Say(text=say(call.locale, "kb.failed", text=str(error)))
+        yield Done(route="command", remember=False)
+
+    # --- reading -----------------------------------------------------------------------------
+
+    async def _search(self, question: str, call: Call) -> str:
+        _given(question)
+        found = await self._kb.search(question, locale=call.locale, limit=FOUND)
+        return told.search(found, call.locale)
+
+    async def _list(self, containing: str, call: Call) -> str:
+        return told.listed(await self._kb.entries.all(containing), call.locale, most=LISTED)
+
+    async def _show(self, uid: str, call: Call) -> str:
+        _given(uid)
+        entry = await self._kb.entries.show(uid)
+        return told.entry(entry, await self._kb.entries.history(uid, limit=5), call.locale)
+
+    async def _explain(self, question: str, call: Call) -> str:
+        _given(question)
+        return told.explained(await self._kb.explain(question, locale=call.locale), call.locale)
+
+    async def _gaps(self, _rest: str, call: Call) -> str:
+        since = self._clock.now() - GAPS_DAYS * 86_400_000
+        clusters = (await self._kb.gaps(since))[:GAPS_SHOWN]
+        if self._drafting is None:
+            return told.gaps(clusters, {}, call.locale)
+        drafts = await self._drafting.drafts(clusters[:DRAFTED], end_user=call.end_user)
+        return told.gaps(clusters, drafts, call.locale)
+
+    async def _eval(self, _rest: str, call: Call) -> str:
+        return told.evaluation(await evaluate_itself(self._kb, self._clock), call.locale)
+
+    # --- changing: done twice is as good as once ----------------------------------------------
+
+    async def _add(self, rest: str, call: Call) -> tuple[str, str]:
+        question, answer = _pair(rest)
+        report = await self._kb.entries.add(question, answer, by=_by(call))
+        uid = uid_of(question)
+        return told.changed("kb.added", uid, report, call.locale), uid
+
+    async def _edit(self, rest: str, call: Call) -> tuple[str, str]:
+        uid, answer = _pair(rest)
+        report = await self._kb.entries.edit(uid, by=_by(call), answer=answer)
+        return told.changed("kb.edited", uid, report, call.locale), uid
+
+    async def _remove(self, uid: str, call: Call) -> tuple[str, str]:
+        _given(uid)
+        try:
+            await self._kb.entries.remove(uid, by=_by(call))
+        except UserError:
+            newest = await self._kb.entries.history(uid, limit=1)
+            if not newest or newest[0].action != "removed":
+                raise
+        return say(call.locale, "kb.removed", uid=uid), uid
+
+    async def _rollback(self, number: str, call: Call) -> tuple[str, str]:
+        """Without a number the states are shown: "the one before" means another one each time."""
+        known = await self._kb.entries.generations()
+        if not number.isdecimal():
+            return told.generations(known, call.locale), ""
+        target = int(number)
+        live = next((one for one in known if one.live), None)
+        if live is None or (live.id != target and live.note != f"back to {target}"):
+            await self._kb.entries.rollback(target, by=_by(call))
+        return say(call.locale, "kb.rolled_back", number=target), str(target)
+
+    async def _import(self, _rest: str, call: Call) -> tuple[str, str]:
+        if not call.attachments:
+            raise UserError("kb.no_file")
+        if self._fetch is None:
+            raise UserError("skill.no_files")
+        lines = []
+        for file in call.attachments:
+            name = PurePath(file.name.replace("\\", "/")).name or file.kind
+            if file.size is not None and file.size > FILE_MAX:
+                raise UserError("skill.file_too_large", name=name, most=FILE_MAX >> 10)
+            content = await self._fetch(call.place, file, most=FILE_MAX)
+            lines.append(told.imported(name, await self._take(name, content, call), call.locale))
+        names = ", ".join(PurePath(file.name).suffix or file.kind for file in call.attachments)
+        return "\n".join(lines), f"{len(call.attachments)} file(s): {names}"
+
+    async def _take(self, name: str, content: bytes, call: Call) -> ImportReport:
+        """Import what was sent, as a file of that name."""
+        with tempfile.TemporaryDirectory(prefix="frontdesk-") as folder:
+            path = Path(folder) / f"sent{PurePath(name).suffix.lower()}"
+            await asyncio.to_thread(path.write_bytes, content)
+            return await self._kb.import_file(path, uri=f"{SENT}/{name}", by=_by(call))
+
+
+def uid_of(question: str) -> str:
+    """The uid of an FAQ that is added by hand."""
+    return faq(source=DESK, question=question, answer="").uid
+
+
+def _by(call: Call) -> str:
+    """Who changes it, by a number that outlives no erasure."""
+    return f"#{call.person.id}"
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """What stands before and behind the first bar. Raises UserError where there is none."""
+    first, bar, second = text.replace("｜", "|").partition("|")
+    if not bar or not first.strip() or not second.strip():
+        raise UserError("kb.usage")
+    return first.strip(), second.strip()
+
+
+def _given(text: str) -> None:
+    if not text:
+        raise UserError("kb.usage")
