@@ -57,7 +57,11 @@ def chart(report: Report, locale: str) -> Chart:
     timed, names = (days, day_names) if len(report.days) > 1 else (report.hours, hours)
     panels = [_volume(say(locale, "stats.chart_hours"), hours, report.hours, locale)]
     if len(report.days) > 1:
-        panels.append(_volume(say(locale, "stats.chart_days"), day_names, days, locale))
+        together = len(days[0])
+        heading = say(locale, "stats.chart_days")
+        if together > 1:
+            heading = say(locale, "stats.chart_days_many", days=together)
+        panels.append(_volume(heading, day_names, days, locale))
     panels += [
         _latency(say(locale, "stats.chart_latency"), names, timed),
         _routes(report.whole, locale),

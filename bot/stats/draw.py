@@ -19,8 +19,8 @@ CPU_SECONDS = 30
 MEMORY_BYTES = 1 << 30
 """Of addresses; the picture itself takes some 100 MB."""
 INPUT_MAX = 1 << 20
-LABELS_MAX = 12
-"""Under one axis; more run into each other."""
+LETTERS_MAX = 76
+"""Under one axis; labels of more run into each other. East Asian letters count twice."""
 
 TONES = {"good": "#2f7d5b", "bad": "#c8402f", "quiet": "#b9bec7", "plain": "#2f5d9b"}
 INK, FAINT = "#22262e", "#e4e7ec"
@@ -164,7 +164,8 @@ def _rows(plot: Axes, panel: dict[str, Any]) -> None:
 
 def _label(plot: Axes, labels: Sequence[str]) -> None:
     """As many labels as can be read, evenly, the first one always."""
-    step = max(1, -(-len(labels) // LABELS_MAX))
+    widest = max(sum(2 if ord(letter) >= 0x2E80 else 1 for letter in one) for one in labels)
+    step = max(1, -(-len(labels) * (widest + 1) // LETTERS_MAX))
     shown = list(range(0, len(labels), step))
     plot.set_xticks(shown, [labels[at] for at in shown])
 
