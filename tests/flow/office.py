@@ -77,6 +77,16 @@ class Office:
         given = {"Origin": self.base} | headers
         return await self.request("POST", path, given, {"form": self.form} | dict(fields or {}))
 
+    async def upload(self, name: str, content: bytes) -> Answer:
+        """Send a file with the form of the pages."""
+        form = aiohttp.FormData({"form": self.form}, quote_fields=False)
+        form.add_field("file", content, filename=name)
+        url, headers = f"{self.base}/knowledge/import", {"Origin": self.base}
+        async with self.client.post(
+            url, data=form, headers=headers, allow_redirects=False
+        ) as response:
+            return Answer(response.status, await response.text(), response.headers)
+
     async def request(
         self,
         method: str,

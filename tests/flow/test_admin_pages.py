@@ -11,11 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
-from bot.config import HttpConfig, Secret, SlackConfig, TelegramConfig
-from bot.i18n import LOCALES, catalogue, say
+from bot.config import HttpConfig, KnowledgeConfig, Secret, SlackConfig, TelegramConfig
+from bot.i18n import LOCALES, say
 from bot.office import LINK_MS, SESSION_MS
-from bot.web.admin.look import DONE, ROOMS
-from bot.web.admin.porter import BODY_MAX, language
+from bot.web.admin.forms import BODY_MAX
 from bot.web.admin.routes import ACT, POLICY, READ
 from tests.flow.office import HOSTILE, SECRET, lived_in, office
 from tests.flow.spoken import ADMIN, ANN, GROUP
@@ -391,6 +390,26 @@ async def test_a_form_may_be_so_large_and_of_one_kind_only() -> None:
         assert kind.status == 415
 
 
+async def test_a_file_is_taken_in_under_its_own_name_only() -> None:
+    """A name with folders leads nowhere; the same name again takes the place of the first."""
+    async with office(knowledge=KnowledgeConfig(file_max_bytes=1000)) as here:
+        await here.login()
+        entries = here.desk.desk.knowledge.entries
+        for answer in ("Ten days.", "Nine days."):
+            table = f"question,answer\nHow long does a refund take?,{answer}\n"
+            made = await here.upload("../../etc/faq.csv", table.encode())
+            assert made.headers["Location"] == "/knowledge?done=imported"
+        [entry] = await entries.all()
+        assert (entry.source, entry.answer) == ("faq.csv", "Nine days.")
+        assert (await here.audit())[0][1] == "knowledge imported"
+        assert (await here.upload("x.csv", b"q" * 1001)).status == 413
+        assert (await here.upload("x.exe", b"MZ")).status == 400
+        assert (await here.upload("x.csv", b"")).status == 400
+        here.form = "0" * 64
+        assert (await here.upload("x.csv", table.encode())).status == 403
+        assert len(await entries.all()) == 1
+
+
 async def test_conversations_are_found_by_name_and_by_text() -> None:
     """Signs that mean something to a database mean nothing here; reading one is audited."""
     async with office() as here:
@@ -475,30 +494,3 @@ async def test_a_test_set_is_measured() -> None:
         page = await here.post("/knowledge/measure", {"cases": case})
         assert page.status == 200
         assert "<dt>recall@1</dt><dd>100%</dd>" in page.text
-
-
-# --- words --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("wanted", "default", "spoken"),
-    [
-        ("zh-CN,zh;q=0.9,en;q=0.8", "", "zh"),
-        ("fr, en;q=0.5, zh;q=0.7", "", "zh"),
-        ("fr", "zh", "zh"),
-        ("", "", "en"),
-        ("en;q=x,zh;q=0.1", "", "zh"),
-        (",;q=;;" * 1000, "", "en"),
-    ],
-)
-def test_the_browsers_language_is_spoken(wanted: str, default: str, spoken: str) -> None:
-    """By weight; what cannot be read weighs nothing."""
-    assert language(wanted, default=default) == spoken
-
-
-def test_every_sentence_of_the_pages_has_its_words() -> None:
-    """Names that templates put together are in both catalogues."""
-    keys = [{key for key in catalogue(one) if key.startswith("admin.")} for one in LOCALES]
-    assert keys[0] == keys[1]
-    made = {f"admin.room_{one}" for one in ROOMS} | {f"admin.done_{one}" for one in DONE}
-    assert made <= keys[0]

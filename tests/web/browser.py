@@ -97,6 +97,10 @@ class Browser:
         await self._do("POST", f"/element/{element}/clear")
         await self._do("POST", f"/element/{element}/value", text=text)
 
+    async def type(self, css: str, text: str) -> None:
+        """Type into a field; into one for files, the file's path."""
+        await self._do("POST", f"/element/{await self.find(css)}/value", text=text)
+
     async def run(self, script: str) -> Any:
         """What a script of the driver's returns; the page's policy does not bind it."""
         return await self._do("POST", "/execute/sync", script=script, args=[])

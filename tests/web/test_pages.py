@@ -178,6 +178,20 @@ async def test_a_day_at_the_desk(here: Office, tmp_path: Path) -> None:
             assert act in acts
 
 
+async def test_a_file_is_imported(here: Office, tmp_path: Path) -> None:
+    """As a browser sends it, with a Chinese name."""
+    file = tmp_path / "常见问题.csv"
+    file.write_text("question,answer\nDo you mend lamps?,On Mondays.\n", "utf-8")
+    async with browser(tmp_path) as page:
+        await come_in(page, here)
+        await page.open(here.base + "/knowledge/new")
+        await page.type("#import input[type=file]", str(file))
+        await page.follow("#import button")
+        assert say("en", "admin.done_imported") in await page.text()
+        assert file.name in await page.text()
+    assert "On Mondays." in (await here.desk.say("Do you mend lamps?", ADMIN)).text
+
+
 async def test_the_pages_speak_the_browsers_language(here: Office, tmp_path: Path) -> None:
     """Chinese where Chinese is asked for."""
     async with browser(tmp_path, languages=("zh-CN", "zh")) as page:

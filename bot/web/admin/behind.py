@@ -43,6 +43,14 @@ class Behind:
 
 
 @value
+class Upload:
+    """A file that came with a form; `name` has no folders in it."""
+
+    name: str
+    content: bytes
+
+
+@value
 class Visit:
     """One request of somebody who is in. `form` is the token their forms must carry."""
 
@@ -53,6 +61,7 @@ class Visit:
     actor: str = ""
     form: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    upload: Upload | None = None
 
     def page(self, template: str, *, status: int = 200, **values: object) -> web.Response:
         """A page of the house in the visitor's language."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from aiohttp import web
@@ -84,6 +86,23 @@ async def remove(visit: Visit) -> web.Response:
     await visit.behind.knowledge.entries.remove(uid, by=visit.actor)
     await visit.note("knowledge removed", uid)
     return web.Response(status=303, headers={"Location": "/knowledge?done=deleted"})
+
+
+async def take_in(visit: Visit) -> web.Response:
+    """A file, in the place of what one of the same name gave before.
+
+    Raises KnowledgeError naming place and cause; then nothing has changed.
+    """
+    upload = visit.upload
+    if upload is None or not upload.content:
+        raise KnowledgeError("expected a file that holds something")
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / upload.name
+        await asyncio.to_thread(path.write_bytes, upload.content)
+        made = await visit.behind.knowledge.import_file(path, uri=upload.name, by=visit.actor)
+    counts = f"{made.added} added, {made.changed} changed, {made.removed} removed"
+    await visit.note("knowledge imported", f"{counts}: {upload.name}")
+    return web.Response(status=303, headers={"Location": "/knowledge?done=imported"})
 
 
 async def gaps(visit: Visit) -> web.Response:

@@ -12,7 +12,17 @@ from bot.stats.span import local
 from bot.types import Scalar
 
 DONE = frozenset(
-    ("closed", "not_open", "added", "edited", "deleted", "requeued", "not_requeued", "went_back")
+    (
+        "closed",
+        "not_open",
+        "added",
+        "edited",
+        "imported",
+        "deleted",
+        "requeued",
+        "not_requeued",
+        "went_back",
+    )
 )
 """What a page may say after a form led to it: `done=` in an address names one of these."""
 ROOMS = ("overview", "conversations", "tickets", "knowledge", "letters", "settings", "audit")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -14,13 +14,9 @@ from aiohttp.typedefs import Handler
 from bot.errors import KnowledgeError, UserError
 from bot.i18n import say
 from bot.office import SESSION_MS, hashed
-from bot.web.admin.behind import Behind, Refusals, Visit, clean
+from bot.web.admin.behind import Behind, Refusals, Visit
+from bot.web.admin.forms import sent
 from bot.web.admin.look import Look
-from bot.web.guard import body_of
-
-BODY_MAX = 256 * 1024
-"""A form: the longest answer, in Chinese, percent-encoded nine to one."""
-FIELDS_MAX = 20
 
 Page = Callable[[Visit], Awaitable[web.Response]]
 
@@ -146,7 +142,8 @@ class Porter:
 
     async def _with_fields(self, visit: Visit) -> Visit:
         """The form's fields. Raises HTTPBadRequest for what no form of ours sends."""
-        fields = await fields_of(visit.request)
+        most = self._behind.config.knowledge.file_max_bytes
+        fields, upload = await sent(visit.request, most)
         return Visit(
             request=visit.request,
             behind=visit.behind,
@@ -155,6 +152,7 @@ class Porter:
             actor=visit.actor,
             form=visit.form,
             fields=fields,
+            upload=upload,
         )
 
     async def _refuse(self, visit: Visit, why: str) -> web.Response:
@@ -171,20 +169,6 @@ class Porter:
 def form_token(session: str) -> str:
     """The token of a session's forms; it does not give the session away."""
     return hashlib.sha256(f"form {session}".encode()).hexdigest()
-
-
-async def fields_of(request: web.Request) -> Mapping[str, str]:
-    """The fields of an urlencoded form, the last of each name."""
-    if request.content_type != "application/x-www-form-urlencoded":
-        raise web.HTTPUnsupportedMediaType
-    body = await body_of(request, BODY_MAX)
-    try:
-        pairs = parse_qsl(
-            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX
-        )
-    except ValueError:
-        raise web.HTTPBadRequest from None
-    return {name: clean(text).replace("\r\n", "\n") for name, text in pairs}
 
 
 def language(wanted: str, *, default: str) -> str:

@@ -47,6 +47,7 @@ ACT = {
     "/tickets/{id}/close": people.close_ticket,
     "/knowledge/new": knowledge.add,
     "/knowledge/edit": knowledge.edit,
+    "/knowledge/import": knowledge.take_in,
     "/knowledge/remove": knowledge.remove,
     "/knowledge/generations/{id}": knowledge.go_back,
     "/knowledge/measure": knowledge.measure,
