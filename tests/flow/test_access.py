@@ -22,6 +22,7 @@ ADMIN_WORDS = {
     "broadcast",
     "audit",
     "admin",
+    "kb",
 }
 EVERYBODY = {"start", "help", "new", "history", "stop", "person", "lang", "feedback"} | {
     "quiet",
