@@ -15,12 +15,13 @@ import structlog
 
 from bot.config import Config, Loaded
 from bot.control import ControlServer, socket_path
-from bot.desk import Desk, build_engine, numbers, open_desk, price_of, take_in
+from bot.desk import Desk, build_engine, change, numbers, open_desk, price_of, take_in
 from bot.engine.commands import Commands
 from bot.engine.engine import Engine
 from bot.engine.route import interrupting
 from bot.engine.skills.run import FILE_MAX
 from bot.errors import BotError, ConfigError, PlatformLocked, StorageError, UserError
+from bot.knowledge.learning import Learning
 from bot.ports import Adapter, FetchesFiles, HasMenu, Intake, NullObserver, Observer
 from bot.reply.deliver import Deliverer
 from bot.service import Worker
@@ -44,10 +45,10 @@ async def run(loaded: Loaded) -> int:
     Raises ConfigError and StorageError at start.
     """
     async with open_desk(loaded) as desk:
-        await _learn(desk)
         service = await Service.build(desk)
         for build in platforms(loaded.config):
             service.join(build(desk, service.commands))
+        await service.learning.begin()
         return await service.run()
 
 
@@ -95,14 +96,6 @@ def _groups(admins: Collection[str]) -> list[str]:
     return sorted(one for one in ids if one.startswith("S"))
 
 
-async def _learn(desk: Desk) -> None:
-    """Import the configured folder; what could not be read is told, and what was known stays."""
-    if folder := desk.config.knowledge.folder:
-        report = await desk.knowledge.import_folder(Path(folder))
-        for problem in report.failed:
-            log.warning("knowledge_not_read", problem=problem)
-
-
 def pages_of(desk: Desk) -> Behind:
     """What the admin pages stand on."""
     from bot.web.admin import Behind
@@ -134,6 +127,8 @@ class Service:
         self._desk = desk
         self._observer: Observer = NullObserver()
         self._adapters = adapters
+        kept = desk.config.knowledge
+        self.learning = Learning(desk.knowledge, desk.clock, folder=kept.folder, watch=kept.watch)
         self._ending = asyncio.Event()
         self._readiness: Readiness | None = None
         self.public = True
@@ -201,7 +196,11 @@ class Service:
         config, stores = self._desk.config, self._desk.stores
         control = ControlServer(
             socket_path(config.database),
-            {"kb_import": self._import, "dead_requeue": stores.inbox.requeue},
+            {
+                "kb_import": self._import,
+                "kb_change": self._change,
+                "dead_requeue": stores.inbox.requeue,
+            },
         )
         await control.start()
         stack.push_async_callback(control.close)
@@ -240,6 +239,7 @@ class Service:
         others = [asyncio.create_task(self._publish(one)) for one in self._adapters.values()]
         others.append(asyncio.create_task(self._prune()))
         others.append(asyncio.create_task(self._desk.summariser.run()))
+        others.append(asyncio.create_task(self.learning.run()))
         ending = asyncio.create_task(self._ending.wait())
         try:
             running: set[asyncio.Task[None]] = set(intakes)
@@ -307,7 +307,11 @@ class Service:
 
     async def _import(self, path: str) -> dict[str, Any]:
         """`frontdesk kb import` of a second process."""
-        return await take_in(self._desk.knowledge, Path(path))
+        return await take_in(self._desk.knowledge, Path(path), refit=True)
+
+    async def _change(self, **asked: str) -> None:
+        """`frontdesk kb edit`, `remove` and `rollback` of a second process."""
+        await change(self._desk.knowledge, **asked)
 
     async def _until_answered(self, ending: asyncio.Task[object]) -> None:
         """All input is in; wait until the line is empty."""

@@ -30,7 +30,9 @@ from bot.engine.sharing import Sharing
 from bot.engine.skills import Author, Skills, load_skills
 from bot.engine.skills.run import Fetch
 from bot.engine.summary import Summariser
+from bot.errors import UserError
 from bot.knowledge.base import KnowledgeBase
+from bot.knowledge.imports import Progress, quiet
 from bot.model import build_model, probe
 from bot.model.build import usable
 from bot.model.layers import Cached, Metered
@@ -231,13 +233,38 @@ def numbers(desk: Desk) -> Numbers:
     )
 
 
-async def take_in(knowledge: KnowledgeBase, path: Path, *, by: str = "cli") -> dict[str, Any]:
+async def take_in(
+    knowledge: KnowledgeBase,
+    path: Path,
+    *,
+    by: str = "cli",
+    progress: Progress = quiet,
+    refit: bool = False,
+) -> dict[str, Any]:
     """Import a file or a folder; the ImportReport as plain JSON, as the control socket carries it.
 
     Raises KnowledgeError for what is neither.
     """
-    take = (
-        knowledge.import_folder if await asyncio.to_thread(path.is_dir) else knowledge.import_file
-    )
-    report: dict[str, Any] = msgspec.to_builtins(await take(path, by=by))
-    return report
+    if await asyncio.to_thread(path.is_dir):
+        report = await knowledge.import_folder(path, by=by, progress=progress, refit=refit)
+    else:
+        report = await knowledge.import_file(path, by=by)
+        if refit and report.moved:
+            await knowledge.refit()
+    made: dict[str, Any] = msgspec.to_builtins(report)
+    return made
+
+
+async def change(
+    knowledge: KnowledgeBase, *, word: str, target: str, answer: str = "", by: str = "cli"
+) -> None:
+    """`edit` and `remove` of an entry, or `rollback` to a state. Raises what entries raise."""
+    match word:
+        case "edit":
+            await knowledge.entries.edit(target, by=by, answer=answer)
+        case "remove":
+            await knowledge.entries.remove(target, by=by)
+        case "rollback" if target.isdecimal():
+            await knowledge.entries.rollback(int(target), by=by)
+        case _:
+            raise UserError("kb.usage")

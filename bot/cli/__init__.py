@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from bot import __version__
-from bot.cli import operator, skills
+from bot.cli import knowledge, operator, skills
 from bot.cli.start import load, locale_of, log_to_stderr, printable
 from bot.errors import AlreadyRunning, BotError, ConfigError, UserError
 from bot.i18n import LOCALES, say
@@ -96,7 +96,7 @@ def kb() -> None:
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.pass_obj
 def kb_import(level: str, path: Path) -> int:
-    """Take in PATH, a file or a folder: Markdown, plain text, CSV and JSONL of FAQs.
+    """Take in PATH, a file or a folder: Markdown, text, HTML, PDF, Word, CSV and JSONL of FAQs.
 
     Works beside a running desk, which then does it. Files that did not change are skipped; what
     vanished from a folder is forgotten. Ends with status 1 when a file could not be read.
@@ -128,7 +128,8 @@ async def _imported(loaded: Loaded, path: Path) -> dict[str, Any]:
         )
     except DeskDown:
         async with open_desk(loaded) as desk:
-            found = await take_in(desk.knowledge, path)
+            with knowledge.progress(say(locale_of(loaded), "kb.reading")) as tell:
+                found = await take_in(desk.knowledge, path, progress=tell, refit=True)
     return found
 
 
@@ -201,6 +202,8 @@ async def _statistics(loaded: Loaded, span: str) -> Report:
 
 for _command in (*operator.COMMANDS, *skills.COMMANDS):
     cli.add_command(_command)
+for _command in knowledge.COMMANDS:
+    kb.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -104,6 +104,14 @@ def number(low: float, high: float) -> Kind:
     return kind
 
 
+def flag(raw: object) -> bool:
+    """Yes or no."""
+    word = str(raw).strip().lower()
+    if word in _ON | _OFF:
+        return word in _ON
+    raise ValueError("expected true or false")
+
+
 def thinking(raw: object) -> bool | None:
     """Yes, no, or "default": what the provider does by itself."""
     word = str(raw).strip().lower()

@@ -54,6 +54,7 @@ SETTINGS = (
     _row("slack.api_root", kinds.api_root, "SLACK_API_ROOT"),
     _row("slack.mode", kinds.one_of("auto", "socket", "http"), "SLACK_MODE"),
     _row("knowledge.folder", kinds.text, "FRONTDESK_KNOWLEDGE"),
+    _row("knowledge.watch", kinds.flag),
     _row("knowledge.file_max_bytes", kinds.whole(1, 1 << 30)),
     _row("http.public", kinds.listener, "FRONTDESK_HTTP"),
     _row("http.operator", kinds.listener, "FRONTDESK_ADMIN_HTTP"),

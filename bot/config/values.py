@@ -111,9 +111,10 @@ class DeskConfig:
 
 @value
 class KnowledgeConfig:
-    """Where knowledge comes from; `folder` is imported at start."""
+    """Where knowledge comes from; `folder` is imported at start, and when its files change."""
 
     folder: str = ""
+    watch: bool = True
     file_max_bytes: int = 20 * 1024 * 1024
 
 

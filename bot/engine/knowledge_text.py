@@ -92,10 +92,10 @@ def gaps(clusters: Sequence[Cluster], drafts: Mapping[str, Draft], locale: str) 
     return "\n".join(lines)
 
 
-def evaluation(seen: Evaluation, locale: str) -> str:
+def evaluation(seen: Evaluation, locale: str, *, key: str = "kb.evaluated") -> str:
     """The base in numbers."""
     lines = [
-        say(locale, "kb.evaluated", count=seen.cases),
+        say(locale, key, count=seen.cases),
         (
             f"R@1 {seen.recall_1:.2f} · R@3 {seen.recall_3:.2f} · R@10 {seen.recall_10:.2f} · "
             f"MRR {seen.mrr:.2f}"

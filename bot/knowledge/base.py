@@ -50,9 +50,16 @@ class KnowledgeBase:
         """
         report = await self._importer.folder(path, by=by, progress=progress)
         if refit and report.moved:
-            read = [await asyncio.to_thread(load_cases, name) for name in report.tests]
-            await self.refit([case for found in read for case in found])
+            await self.remeasure(report)
         return report
+
+    async def remeasure(self, report: ImportReport) -> None:
+        """`refit` after an import, on the test sets that lay beside its sources.
+
+        Raises KnowledgeError for a test set that cannot be read.
+        """
+        read = [await asyncio.to_thread(load_cases, name) for name in report.tests]
+        await self.refit([case for found in read for case in found])
 
     async def import_file(self, path: str | Path, *, uri: str = "", by: str = "") -> ImportReport:
         """Take in one file in the place of what it gave before; `uri` is its name in sources.

@@ -286,3 +286,15 @@ def _files(root: Path) -> list[tuple[str, Path]]:
     found = (path for path in sorted(root.rglob("*")) if path.is_file())
     named = [(path.relative_to(root).as_posix(), path) for path in found]
     return [(uri, path) for uri, path in named if not f"/{uri}".count("/.")]
+
+
+def stamps(root: Path) -> dict[str, tuple[int, int]]:
+    """Time and size of every file below a folder; two that are equal hold the same files."""
+    found = {}
+    for uri, path in _files(root):
+        try:
+            known = path.stat()
+        except OSError:  # it went while we looked
+            continue
+        found[uri] = (known.st_mtime_ns, known.st_size)
+    return found

@@ -44,6 +44,7 @@ CASES: dict[str, tuple[object, str | None, object]] = {
     "slack.api_root": ("http://127.0.0.1:2", "http://127.0.0.1:2/", "http://127.0.0.1:2/"),
     "slack.mode": ("socket", "socket", "socket"),
     "knowledge.folder": (".", ".", "{cwd}"),
+    "knowledge.watch": ("false", None, False),
     "knowledge.file_max_bytes": (9, None, 9),
     "http.public": ("0.0.0.0:80", "0.0.0.0:80", "0.0.0.0:80"),
     "http.operator": ("off", "off", ""),

@@ -1,0 +1,229 @@
+"""The operator's knowledge commands: measure, explain, list, change, and go back.
+
+What reads does so beside a running desk; what writes is done by the running desk, or by ourselves
+under the database's lock when none is running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from bot.cli.start import load, locale_of, log_to_stderr, printable
+from bot.i18n import LOCALES, say
+
+if TYPE_CHECKING:
+    from bot.config import Loaded
+    from bot.desk import Desk
+    from bot.knowledge.imports import Progress
+
+T = TypeVar("T")
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
+_LANG = click.option("--lang", type=click.Choice(LOCALES), help="The asker's language.")
+
+
+@click.command("eval", short_help="How well the knowledge base finds, and knows what it lacks.")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
+@_JSON
+@click.pass_obj
+def evaluated(level: str, file: str | None, *, as_json: bool) -> int:
+    """Ask the questions of FILE and count; without FILE the base's own, each with itself taken out.
+
+    FILE is JSONL: {"text": …, "kind": "in|near|far", "rel": [entry or source ids]}. Changes
+    nothing, and works beside a running desk.
+    """
+    from bot.engine import knowledge_text as told
+    from bot.knowledge.cases import load_cases
+    from bot.knowledge.evaluate import Evaluation, evaluate, evaluate_itself
+
+    loaded = _begin(level)
+    cases = load_cases(file) if file else None
+
+    async def work(desk: Desk) -> Evaluation:
+        if cases is None:
+            return await evaluate_itself(desk.knowledge, desk.clock)
+        return await evaluate(desk.knowledge, cases, desk.clock)
+
+    seen = _read(loaded, work)
+    key = "kb.evaluated" if cases is None else "kb.evaluated_file"
+    _show(seen, as_json, lambda: told.evaluation(seen, locale_of(loaded), key=key))
+    return 0
+
+
+@click.command(short_help="Why a question is answered as it is.")
+@click.argument("question", nargs=-1, required=True)
+@_LANG
+@_JSON
+@click.pass_obj
+def explain(level: str, question: tuple[str, ...], lang: str | None, *, as_json: bool) -> int:
+    """Lay one search open: terms, candidates, scores, thresholds, decision."""
+    from bot.engine import knowledge_text as told
+
+    loaded = _begin(level)
+    locale = lang or locale_of(loaded)
+    found = _read(loaded, lambda desk: desk.knowledge.explain(" ".join(question), locale=locale))
+    _show(found, as_json, lambda: told.explained(found, locale_of(loaded)))
+    return 0
+
+
+@click.command(short_help="What people asked in vain, gathered.")
+@click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True)
+@_JSON
+@click.pass_obj
+def gaps(level: str, days: int, *, as_json: bool) -> int:
+    """Gather the questions that nobody could answer lately, most asked first."""
+    from bot.engine import knowledge_text as told
+
+    loaded = _begin(level)
+    found = _read(loaded, lambda desk: desk.knowledge.gaps(desk.clock.now() - days * 86_400_000))
+    _show(found, as_json, lambda: told.gaps(found, {}, locale_of(loaded)))
+    return 0
+
+
+@click.command("list", short_help="The entries there are.")
+@click.argument("containing", nargs=-1)
+@_JSON
+@click.pass_obj
+def listed(level: str, containing: tuple[str, ...], *, as_json: bool) -> int:
+    """List the live entries, or those whose id, source or title contains the words given."""
+    from bot.engine import knowledge_text as told
+
+    loaded = _begin(level)
+    found = _read(loaded, lambda desk: desk.knowledge.entries.all(" ".join(containing)))
+    _show(found, as_json, lambda: told.listed(found, locale_of(loaded), most=len(found)))
+    return 0
+
+
+@click.command(short_help="One entry whole, with its history.")
+@click.argument("uid", metavar="ID")
+@_JSON
+@click.pass_obj
+def show(level: str, uid: str, *, as_json: bool) -> int:
+    """Show the entry ID: its wordings, its answer, and who changed it."""
+    from bot.engine import knowledge_text as told
+
+    loaded = _begin(level)
+    view = _read(loaded, lambda desk: desk.knowledge.entries.show(uid))
+    past = _read(loaded, lambda desk: desk.knowledge.entries.history(uid, limit=20))
+    _show(view, as_json, lambda: told.entry(view, past, locale_of(loaded)))
+    return 0
+
+
+@click.command(short_help="All FAQs as JSONL that can be imported again.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Into a file."
+)
+@click.pass_obj
+def export(level: str, output: Path | None) -> int:
+    """Write all FAQs as JSONL, ids and further wordings kept, to the screen or a file."""
+    text = _read(_begin(level), lambda desk: desk.knowledge.entries.export())
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+    return 0
+
+
+@click.command(short_help="Give an FAQ another answer.")
+@click.argument("uid", metavar="ID")
+@click.argument("answer", nargs=-1, required=True)
+@click.pass_obj
+def edit(level: str, uid: str, answer: tuple[str, ...]) -> int:
+    """Give the FAQ ID another ANSWER. From then on no imported file changes it."""
+    return _change(level, "edit", uid, " ".join(answer), said="kb.edited")
+
+
+@click.command(short_help="Take an entry out.")
+@click.argument("uid", metavar="ID")
+@click.pass_obj
+def remove(level: str, uid: str) -> int:
+    """Take the entry ID out. One that a file gave comes back when that file changes."""
+    return _change(level, "remove", uid, said="kb.removed")
+
+
+@click.command(short_help="Go back to an earlier state of the knowledge base.")
+@click.argument("number", required=False, type=click.IntRange(1))
+@click.pass_obj
+def rollback(level: str, number: int | None) -> int:
+    """Make the base what it was in state NUMBER. Without it the states are shown."""
+    from bot.engine import knowledge_text as told
+
+    if number is not None:
+        return _change(level, "rollback", str(number), said="kb.rolled_back")
+    loaded = _begin(level)
+    known = _read(loaded, lambda desk: desk.knowledge.entries.generations())
+    click.echo(printable(told.generations(known, locale_of(loaded))))
+    return 0
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Progress]:
+    """Tells how far an import is, in a bar on a terminal's stderr; elsewhere it is silent."""
+    if not sys.stderr.isatty():
+        yield lambda _name, _done, _of: None
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
+
+        def tell(_name: str, done: int, of: int) -> None:
+            bar.length = max(1, of)
+            bar.update(done - bar.pos)
+
+        yield tell
+        bar.update((bar.length or 1) - bar.pos)
+
+
+def _begin(level: str) -> Loaded:
+    loaded = load()
+    log_to_stderr(loaded, level or "warning")
+    return loaded
+
+
+def _read(loaded: Loaded, work: Callable[[Desk], Awaitable[T]]) -> T:
+    """Work on a desk that changes nothing."""
+    from bot.desk import open_desk
+
+    async def worked() -> T:
+        async with open_desk(loaded, read_only=True) as desk:
+            return await work(desk)
+
+    return asyncio.run(worked())
+
+
+def _change(level: str, word: str, target: str, answer: str = "", *, said: str) -> int:
+    loaded = _begin(level)
+    asyncio.run(_changed(loaded, word=word, target=target, answer=answer))
+    click.echo(say(locale_of(loaded), said, uid=target, number=target))
+    return 0
+
+
+async def _changed(loaded: Loaded, **arguments: str) -> None:
+    """By the running desk, or by ourselves when none is running."""
+    from bot.control import call, socket_path
+    from bot.desk import change, open_desk
+    from bot.errors import DeskDown
+
+    try:
+        await call(socket_path(loaded.config.database), "kb_change", **arguments)
+    except DeskDown:
+        async with open_desk(loaded) as desk:
+            await change(desk.knowledge, **arguments)
+
+
+def _show(found: Any, as_json: bool, text: Callable[[], str]) -> None:  # noqa: FBT001  # a flag as click gives it
+    import msgspec
+
+    if as_json:
+        made = msgspec.json.format(msgspec.json.encode(found), indent=2)
+        click.echo(made.decode())
+    else:
+        click.echo(printable(text()))
+
+
+COMMANDS = (evaluated, explain, gaps, listed, show, export, edit, remove, rollback)

@@ -1,0 +1,79 @@
+"""The configured folder while the desk runs: imported at start, and again when its files change."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from bot.clock import Clock
+from bot.errors import KnowledgeError, StorageError
+from bot.knowledge.base import KnowledgeBase
+from bot.knowledge.imports import ImportReport, stamps
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 30.0
+"""Between two looks at the folder: times and sizes only, no content."""
+
+
+class Learning:
+    """Keeps a knowledge base up to its folder, and its thresholds up to its entries.
+
+    What cannot be read is told, and what was known stays.
+    """
+
+    def __init__(
+        self, knowledge: KnowledgeBase, clock: Clock, *, folder: str = "", watch: bool = True
+    ) -> None:
+        self._knowledge = knowledge
+        self._clock = clock
+        self._folder = Path(folder) if folder else None
+        self._watch = watch
+        self._seen: dict[str, tuple[int, int]] | None = None
+        self._fit: ImportReport | None = None
+
+    async def begin(self) -> None:
+        """The first import. Raises KnowledgeError when there is no such folder."""
+        if self._folder is not None:
+            self._seen = await asyncio.to_thread(stamps, self._folder)
+            await self._import(self._folder)
+
+    async def run(self) -> None:
+        """Measure the base anew where it moved, and look at the folder, until cancelled."""
+        while True:
+            try:
+                await self._measure()
+                await self._clock.sleep(LOOK_SECONDS)
+                await self._look()
+            except (KnowledgeError, StorageError) as error:
+                log.warning("knowledge_not_kept_up", error=str(error))
+
+    async def _look(self) -> None:
+        """Import again when a file came, changed or went."""
+        if self._folder is None or self._seen is None or not self._watch:
+            return
+        now = await asyncio.to_thread(stamps, self._folder)
+        if now != self._seen:
+            self._seen = now
+            await self._import(self._folder)
+
+    async def _import(self, folder: Path) -> None:
+        report = await self._knowledge.import_folder(folder, by="folder")
+        for problem in report.failed:
+            log.warning("knowledge_not_read", problem=problem)
+        if report.moved:
+            log.info(
+                "knowledge_moved",
+                added=report.added,
+                changed=report.changed,
+                removed=report.removed,
+            )
+            self._fit = report
+
+    async def _measure(self) -> None:
+        """Refit once after the base moved: some seconds of CPU that no start waits for."""
+        report, self._fit = self._fit, None
+        if report is not None:
+            await self._knowledge.remeasure(report)
