@@ -23,6 +23,7 @@ ADMIN_WORDS = {
     "audit",
     "admin",
     "kb",
+    "kb",
 }
 EVERYBODY = {"start", "help", "new", "history", "stop", "person", "lang", "feedback"} | {
     "quiet",
