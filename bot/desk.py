@@ -36,6 +36,7 @@ from bot.knowledge.imports import Progress, quiet
 from bot.model import build_model, probe
 from bot.model.build import usable
 from bot.model.layers import Cached, Metered
+from bot.model.masked import Masked
 from bot.model.tokens import cost, tokens
 from bot.ports import Model
 from bot.reply.deliver import Price
@@ -123,7 +124,9 @@ def _model(config: Config, clock: Clock) -> Model:
     if not speaks(config):
         return chain
     prices = {model.name: model for model in config.models}
-    return Metered(Cached(chain, clock), clock, prices=prices)
+    model: Model = Metered(Cached(chain, clock), clock, prices=prices)
+    # Outermost, so that the cache keeps placeholders only.
+    return Masked(model, config.privacy.mask) if config.privacy.mask else model
 
 
 def price_of(config: Config) -> Price:
