@@ -23,7 +23,6 @@ ADMIN_WORDS = {
     "audit",
     "admin",
     "kb",
-    "kb",
 }
 EVERYBODY = {"start", "help", "new", "history", "stop", "person", "lang", "feedback"} | {
     "quiet",
