@@ -27,7 +27,7 @@ run: $(VENV)/.run ## start the desk: platforms whose tokens are set, or a consol
 	@exec $(BIN)/frontdesk run
 
 test: $(VENV)/.dev ## the suite: under two minutes, no network, no account
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 3
 
 test-web: $(VENV)/.dev ## the admin pages in a real browser (brings Chromium where apt can)
 	@tests/web/install-browser
