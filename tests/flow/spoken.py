@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from bot.clock import Clock
 from bot.config import AccessConfig, Config, DeskConfig, ModelConfig, PrivacyConfig, Secret
 from bot.desk import Desk, build_engine
 from bot.engine.commands import Commands
@@ -120,7 +121,7 @@ class Spoken:
         )
         raw = f'{{"text": "{text[:200]}"}}'
         await self.stores.inbox.put([Intake(raw=raw, delivery=f"d{self._said}", message=message)])
-        [lease] = [one for one in await self.stores.inbox.lease("me") if one.place == place]
+        [lease] = [one for one in await self.stores.inbox.lease("me", 50) if one.place == place]
         events = [event async for event in self.engine.handle(lease)]
         settlement = _settlement(events, lease, now=self.clock.now())
         await self.stores.inbox.settle(lease, settlement)
@@ -174,22 +175,24 @@ async def spoken(
     model = model or ScriptedModel()
     stores = await open_stores(database, clock)
     try:
-        reports = Reports(config.desk, clock, stores.ledger, stores.inbox, _no_probe)
-        made = Desk(
-            config=config,
-            clock=clock,
-            stores=stores,
-            knowledge=KnowledgeBase(stores.passages, clock),
-            model=model,
-            reports=reports,
-            summariser=Summariser(
-                stores.summaries, model, clock, estimate=tokens, history_turns=20
-            ),
-        )
+        made = desk_over(stores, config, model, clock)
         engine, commands = await build_engine(made)
         yield Spoken(made, stores, engine, commands, clock, model)
     finally:
         await stores.close()
+
+
+def desk_over(stores: Stores, config: Config, model: Model, clock: Clock) -> Desk:
+    """The desk that the app would open, over stores and a model of the test's own."""
+    return Desk(
+        config=config,
+        clock=clock,
+        stores=stores,
+        knowledge=KnowledgeBase(stores.passages, clock),
+        model=model,
+        reports=Reports(config.desk, clock, stores.ledger, stores.inbox, _no_probe),
+        summariser=Summariser(stores.summaries, model, clock, estimate=tokens, history_turns=20),
+    )
 
 
 async def _no_probe() -> None:
