@@ -17,6 +17,7 @@ from bot.clock import SystemClock
 from bot.config import Secret, TelegramConfig
 from bot.ports import Adapter
 from bot.types import Place
+from tests.contract.console_stage import console_pipe, console_screen
 from tests.contract.slack_stage import slack_http, slack_socket
 from tests.fakes.telegram import FakeTelegram, serve
 from tests.fakes.telegram.core import Fault as TelegramFault
@@ -28,7 +29,10 @@ block: we may not write there. redeliver: the last thing said comes in once more
 
 
 class Stage(Protocol):
-    """An adapter, two conversations, and hands to do what people, networks and platforms do."""
+    """An adapter, two conversations, and hands to do what people, networks and platforms do.
+
+    Where a platform has one conversation only (a terminal), `there` is `here`.
+    """
 
     adapter: Adapter
     faults: frozenset[Fault]
@@ -120,6 +124,8 @@ async def telegram_webhook() -> AsyncIterator[Stage]:
 
 
 STAGES: dict[str, Opener] = {
+    "console pipe": console_pipe,
+    "console screen": console_screen,
     "slack http": slack_http,
     "slack socket": slack_socket,
     "telegram": telegram,
