@@ -228,7 +228,6 @@ async def _killed_at(point: int) -> bool:
 
 def test_killed_at_any_point_it_goes_on_reaches_nobody_twice_and_names_the_unknown() -> None:
     """Every port call of a whole broadcast in turn: before and after each write and each send."""
-
     point = 1
     while run_virtual(_killed_at(point)):
         point += 1
