@@ -12,6 +12,7 @@ import pytest
 
 from tests.faults.crashing import CRASHED, REACHED
 from tests.faults.gate import Stage, drained, staged, verdict
+from tests.faults.test_telegram_webhook_kill import by_webhook
 
 CALLS_MAX = 200
 """A question is answered in far fewer calls; a sweep that gets here would never end."""
@@ -36,9 +37,14 @@ async def crashed_or_answered(stage: Stage) -> bool:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_crash_at_any_call_loses_and_doubles_nothing(when: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["polling", "webhook"])
+async def test_a_crash_at_any_call_loses_and_doubles_nothing(
+    mode: str, when: str, tmp_path: Path
+) -> None:
     """Run n dies at its n-th call; the next one has to tidy up after it, and is killed too."""
     async with staged(tmp_path, seed=1, refuse=0, lose=0, duplicate=0) as stage:
+        if mode == "webhook":
+            by_webhook(stage)
         for calls in range(1, CALLS_MAX):
             await stage.start(module=("tests.faults.crashing", str(calls), when))
             stage.ask(stage.telegram.private(1000 + calls, "User"))
@@ -55,6 +61,6 @@ async def test_a_crash_at_any_call_loses_and_doubles_nothing(when: str, tmp_path
         else:
             pytest.fail(f"no run was left untouched within {CALLS_MAX} calls")
         assert await stage.stop() == 0
-    print(f"{when}: {stage.kills} crashes, {sum(stage.asked.values())} questions")
+    print(f"{mode}, {when}: {stage.kills} crashes, {sum(stage.asked.values())} questions")
     assert stage.kills > 10
     assert verdict(stage) == {}, stage.log()
