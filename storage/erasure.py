@@ -96,10 +96,12 @@ async def erase(tx: Tx, settlement: Settlement, *, now: int) -> None:
     alone = {
         number(row, "conversation") for row in messages if read_place(string(row, "place")).private
     }
-    for row in await tx.run("sent_by_us"):
+    for row in await tx.run("dead_relays"):
         if row["conversation"] in alone or _source(string(row, "dedupe")) in theirs:
             theirs.add(number(row, "id"))
     await tx.run_many("blank_message", [{"id": one} for one in theirs])
+    # What we sent to others may quote anybody, a digest for staff above all; it has done its work.
+    await tx.run("blank_relays")
     spoken = {number(row, "conversation") for row in messages}
     await tx.run_many("blank_signals", [{"conversation": one} for one in spoken])
     await tx.run("blank_summaries", person=person, memory=f"person:{person}")

@@ -110,8 +110,11 @@ SELECT i.id, i.state, i.body, i.received_at, c.id AS conversation, c.place
  WHERE i.sender = :user_id AND i.origin = 'user'
    AND substr(c.key, 1, length(:prefix)) = :prefix;
 
--- sent_by_us: relays that have ended, to find those that quote or reach a person
-SELECT id, dedupe, conversation FROM inbox WHERE origin = 'relay' AND state <> 0;
+-- blank_relays: messages of ours that were sent
+UPDATE inbox SET body = NULL, raw = '' WHERE origin = 'relay' AND state = 2 AND body IS NOT NULL;
+
+-- dead_relays: messages of ours that were given up, to find those that quote or reach a person
+SELECT id, dedupe, conversation FROM inbox WHERE origin = 'relay' AND state = 3;
 
 -- blank_message: its words go, that it was there stays
 UPDATE inbox SET body = NULL, raw = '', error = '' WHERE id = :id AND state <> 0;

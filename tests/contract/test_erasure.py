@@ -73,14 +73,19 @@ async def _converse(desk: Stores, user: str, words: str, *, channel: str, rounds
                 Feedback(answer=lease.id, good=True),
                 Await(word="w", given=words, locale="en", until=10**15),
             ),
-            forwards=(Forward(place=STAFF, text=f"notice: {words}"),),
+            forwards=(
+                Forward(place=STAFF, text=f"notice: {words}"),
+                Forward(place=STAFF, text=f"digest: {words}", key=f"digest:{user}{at}"),
+                Forward(place=STAFF, text=f"given up: {words}", key=f"alert:{lease.id}"),
+            ),
             ledger=LedgerRow(at=5, route="open", outcome="answered", total_ms=1),
         )
         answer = DurableAnswer(text=words, buttons=(), locale="en", settlement=settlement)
         await desk.inbox.answer(lease, answer)
         await desk.inbox.settle(lease, settlement)
-        notice = await lease_one(desk)
-        await desk.inbox.settle(notice, _nothing())
+        for _ in ("notice", "digest"):
+            await desk.inbox.settle(await lease_one(desk), _nothing())
+        await desk.inbox.bury(await lease_one(desk), _nothing(), error=f"no way: {words}")
     await desk.summaries.put(memory, f"{words} in short", through=0)
     return person.id
 

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import DeskConfig, PrivacyConfig
+from bot.config import Config, DeskConfig, Loaded, ModelConfig, PrivacyConfig, Secret
+from bot.desk import open_desk
 from bot.i18n import say
+from bot.types import ChatRequest, ChatTurn, ModelText
 from tests.contract.test_erasure import in_the_files
+from tests.fakes.glm import KEY, FakeGlm, says
 from tests.fakes.scripted import ScriptedModel
 from tests.flow.running import running, until
 from tests.flow.spoken import ANN, BOB, GROUP, spoken
@@ -86,3 +89,23 @@ async def test_export_and_forget_over_telegram_from_question_to_clean_file(tmp_p
         assert in_the_files(path, SECRET) == []
     assert in_the_files(path, SECRET) == []
     assert not run.telegram.violations
+
+
+async def test_over_the_wire_no_personal_number_leaves_and_the_answer_names_them() -> None:
+    """The desk's own chain of models with masking on, against the provider's side of the wire."""
+    async with FakeGlm() as glm:
+        glm.script.append(says("I wrote to [EMA", "IL_1] and rang [PHONE_1]."))
+        config = Config(
+            models=(ModelConfig(base_url=glm.url, api_key=Secret(KEY)),),
+            privacy=PrivacyConfig(mask=frozenset({"email", "phone"})),
+        )
+        async with open_desk(Loaded(config=config), database=":memory:") as desk:
+            asked = "我的邮箱是amy@example.com，电话13812345678，卡号4111111111111111"
+            turns = (ChatTurn(role="user", content=asked),)
+            events = desk.model.stream(ChatRequest(turns=turns, question=asked))
+            said = "".join([one.delta async for one in events if isinstance(one, ModelText)])
+        sent = str(glm.calls[-1].body)
+    assert said == "I wrote to amy@example.com and rang 13812345678."
+    assert "amy@" not in sent
+    assert "13812345678" not in sent
+    assert "4111111111111111" in sent, "cards are not in this policy"
