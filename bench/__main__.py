@@ -59,6 +59,7 @@ TARGETS = (
     Target("pipe", "last chunk to whole text, p50, 10 users", 50, "ms"),
     Target("pipe", "memory, warm", 70, "MB"),
     Target("pipe", "memory, peak with 200 users", 95, "MB"),
+    Target("pipe", "RSS with both platforms, warm", 85, "MB"),
     Target("pipe", "start to first poll", 1, "s"),
     Target("pipe", "idle CPU", 1, "ms/s"),
     Target("storage", "durable ingest, 32 at once", 2000, "/s", least=True),

@@ -13,9 +13,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -26,6 +26,7 @@ from bench import machine
 from bot.reply.live import STEADY
 from bot.types import Limits
 from tests.fakes.glm import KEY, Call, FakeGlm, frame, opened, question_of, sse, usage_of
+from tests.fakes.slack import APP_TOKEN, BOT_TOKEN, FakeSlack
 from tests.fakes.telegram.core import Answer, FakeTelegram
 from tests.fakes.telegram.http import serve
 from tests.fakes.telegram.world import Chat, Json
@@ -38,6 +39,8 @@ AT_ONCE = "Please tell me at once"
 LAST = "End."
 FEW, MANY = 10, 200
 WARM_ROUNDS = 3
+BOTH_ANSWERS = 20
+"""On each platform, before the memory of a desk that serves two is read."""
 ROUNDS = {FEW: 40, MANY: 5}
 """Rounds of zero-delay questions: enough replies for a clock that ticks every 10 ms."""
 STARTS = 3
@@ -151,6 +154,7 @@ class Stage:
     root: str
     model_url: str
     profile: str = ""
+    more: Mapping[str, str] = field(default_factory=dict)
     pid: int = 0
 
     @asynccontextmanager
@@ -197,6 +201,7 @@ class Stage:
             "FRONTDESK_DB": str(self.folder / "desk.db"),
             "FRONTDESK_HTTP": "off",
             "FRONTDESK_ADMIN_HTTP": "off",
+            **self.more,
         }
 
     async def _reached(self, event: asyncio.Event, otherwise: str) -> None:
@@ -295,7 +300,7 @@ async def measure(profile: str = "", only: str = "") -> Figures:
             stage = Stage(Path(folder), screens, root, url, profile=profile)
             if profile:
                 return await _profiled(stage, only)
-            return [*await _starts(stage), *await _at_work(stage)]
+            return [*await _starts(stage), *await _at_work(stage), *await _both(stage)]
 
 
 @asynccontextmanager
@@ -340,6 +345,42 @@ async def _at_work(stage: Stage) -> Figures:
             (f"memory, peak with {MANY} users", f"{machine.memory(stage.pid)[1]:.1f} MB")
         )
     return figures
+
+
+async def _both(stage: Stage) -> Figures:
+    """The memory of a desk that serves Slack over Socket Mode as well, warm on both."""
+    slack = FakeSlack(tiers=False)
+    await slack.start()
+    tokens = {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN, "SLACK_MODE": "socket"}
+    two = replace(stage, more={**tokens, "SLACK_API_ROOT": slack.api_root})
+    try:
+        async with two.desk():
+            for _ in range(BOTH_ANSWERS // FEW):
+                await two.ask(FEW, AT_ONCE)
+            await _asked_on_slack(slack)
+            resident, _ = machine.memory(two.pid)
+    finally:
+        await slack.close()
+    return [("RSS with both platforms, warm", f"{resident:.1f} MB")]
+
+
+async def _asked_on_slack(slack: FakeSlack) -> None:
+    """As many people ask, each in a conversation of their own; returns when all are answered."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await slack.connected.wait()
+        for number in range(1, BOTH_ANSWERS + 1):
+            user, channel = f"U{number}", f"D{number}"
+            slack.core.users[user] = {"real_name": f"User {number}"}
+            slack.core.channels[channel] = "im"
+            slack.say(user, channel, f"{AT_ONCE}: {number}")
+        waiting = {f"D{number}" for number in range(1, BOTH_ANSWERS + 1)}
+        while waiting:
+            await asyncio.sleep(0.05)
+            waiting = {one for one in waiting if not _told_whole(slack, one)}
+
+
+def _told_whole(slack: FakeSlack, channel: str) -> bool:
+    return any(LAST in shown.markdown for shown in slack.core.shown(channel))
 
 
 async def _idle(stage: Stage) -> Figures:
