@@ -296,10 +296,14 @@ class Service:
 
     async def _prune(self) -> None:
         """Let go of what is past its time, a few times a day."""
+        privacy = self._desk.config.privacy
+        keep = Retention(
+            history=privacy.history_days, done=privacy.done_days, dead=privacy.dead_days
+        )
         while True:
             try:
                 now = self._desk.clock.now()
-                gone = await prune(self._desk.stores.database, Retention(), now=now)
+                gone = await prune(self._desk.stores.database, keep, now=now)
                 log.debug("pruned", **gone)
             except StorageError as error:
                 log.warning("not_pruned", error=str(error))

@@ -32,6 +32,9 @@ ANSWER_SECONDS = 180.0
 """DESIGN 6: one attempt at an answer."""
 ATTEMPTS_MAX = 5
 """Durable attempts before a message is given up as a dead letter."""
+CRASHES_MAX = 10
+"""Attempts that ended with the process before a message is given up as their cause; more than
+durable attempts, since most deaths (a kill, a power cut) are no message's fault."""
 SUSPECT_ATTEMPTS = 3
 """After so many crashes in a row a message may be their cause; from then on it is worked alone, so
 that the innocent beside it are not counted down to a dead letter with it."""
@@ -203,7 +206,7 @@ class Worker:
                 counts=False,
             )
             return
-        if hold.lease.attempt > ATTEMPTS_MAX:
+        if hold.lease.attempt > CRASHES_MAX:
             # Only a crash leaves an attempt uncounted as failed: this message may be the poison.
             if hold.lease.answer is not None:
                 log.error("answer_shown_as_it_stands", answer_id=hold.lease.id)

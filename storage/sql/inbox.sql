@@ -130,8 +130,12 @@ UPDATE conversation SET owner = NULL, wake_at = :until, rest_until = :until WHER
 -- note_failure: why the last attempt ended; an attempt that does not count is given back
 UPDATE inbox SET error = :error, attempt = attempt - :uncounted WHERE id = :id;
 
--- free_leases: whatever other owners held
-UPDATE conversation SET owner = NULL, wake_at = :now
+-- free_leases: whatever other owners held; the least often attempted come first, so that a message
+-- that kills its worker stands behind all that it could take along
+UPDATE conversation
+   SET owner = NULL,
+       wake_at = :now - 1000 + 10 * coalesce((SELECT max(i.attempt) FROM inbox i
+                                WHERE i.conversation = conversation.id AND i.state = 0), 0)
  WHERE owner IS NOT NULL AND owner <> :owner RETURNING id;
 
 -- suspects: open messages attempted so often
