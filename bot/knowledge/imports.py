@@ -282,8 +282,16 @@ def _revisions(plan: _Plan) -> tuple[Revision, ...]:
 
 
 def _files(root: Path) -> list[tuple[str, Path]]:
-    """Names relative to the folder; hidden files and folders are not ours to read."""
-    found = (path for path in sorted(root.rglob("*")) if path.is_file())
+    """Names relative to the folder; hidden files and folders are not ours to read.
+
+    Nor is what a link points to outside the folder: it was not put here to be told to customers.
+    """
+    home = root.resolve()
+    found = (
+        path
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.resolve().is_relative_to(home)
+    )
     named = [(path.relative_to(root).as_posix(), path) for path in found]
     return [(uri, path) for uri, path in named if not f"/{uri}".count("/.")]
 
