@@ -173,6 +173,7 @@ def judge(slack: FakeSlack, desk: Desk, asked: list[str]) -> None:
     assert rows == [(2, "answered")] * len(asked)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("mode", ["socket", "http"])
 async def test_a_desk_on_slack_that_is_killed_answers_everything_once(
     mode: str, tmp_path: Path

@@ -53,6 +53,7 @@ async def gate(folder: Path, *, users: int, seconds: float, kills: int) -> None:
     assert stage.telegram.hook_statuses.count(200) >= asked
 
 
+@pytest.mark.soak
 async def test_a_kill_under_a_webhook_loses_nothing(tmp_path: Path) -> None:
     await gate(tmp_path, users=3, seconds=4, kills=1)
 

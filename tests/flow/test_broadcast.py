@@ -226,6 +226,7 @@ async def _killed_at(point: int) -> bool:
     return died
 
 
+@pytest.mark.soak
 def test_killed_at_any_point_it_goes_on_reaches_nobody_twice_and_names_the_unknown() -> None:
     """Every port call of a whole broadcast in turn: before and after each write and each send."""
     point = 1

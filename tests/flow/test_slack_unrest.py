@@ -95,6 +95,7 @@ async def test_a_socket_lost_in_the_middle_of_an_answer_harms_it_not(
     assert len(glm.calls) == 2
 
 
+@pytest.mark.soak
 async def test_a_429_on_every_method_that_an_answer_needs_leaves_it_whole_and_once(
     slack: FakeSlack, tmp_path: Path
 ) -> None:
