@@ -139,7 +139,7 @@ class Events:
         """The intake of a payload; of one that cannot be understood, a dead row."""
         try:
             return normalise(body, self._me, await self._setting(body))
-        except Exception as error:
+        except Exception as error:  # guard: one odd event becomes a dead row
             log.exception("payload not understood")
             found = f"{type(error).__name__}: {error}"
             return Intake(raw=raw_of(body), delivery=delivery_of(body, self._me), error=found)

@@ -160,7 +160,7 @@ class TelegramAdapter:
         try:
             parsed = Update.de_json(update, self._bot)
             found = normalise(parsed, raw=raw, me=me, now=self._clock.now())
-        except Exception as error:
+        except Exception as error:  # guard: one odd event becomes a dead row
             log.exception("telegram_update_not_understood", update=update_id(update))
             return self._poison(update_id(update), raw, error)
         if (moved := found.moved) is not None:
