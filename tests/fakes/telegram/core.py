@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -32,6 +33,7 @@ METHODS = {
     "answerCallbackQuery": "_answer_callback_query",
     "sendMessage": "_send_message",
     "sendDocument": "_send_document",
+    "sendPhoto": "_send_photo",
     "getFile": "_get_file",
     "editMessageText": "_edit_message_text",
     "editMessageReplyMarkup": "_edit_message_reply_markup",
@@ -43,6 +45,7 @@ PACED = {
     "editMessageReplyMarkup",
     "deleteMessage",
     "sendDocument",
+    "sendPhoto",
 }
 FLOOD_SECONDS = 3
 
@@ -315,6 +318,27 @@ class FakeTelegram(World):
         self.files[name] = content
         told["caption"] = told.pop("text")
         told["document"] = {"file_id": name, "file_unique_id": name, "file_name": name}
+        return told
+
+    def _send_photo(self, params: Json) -> Json:
+        """A PNG within the Bot API's bounds: 10 MB, width and height together 10,000, 20 to 1."""
+        chat = self._chat(params)
+        name, content = params["photo"]
+        if content[:8] != b"\x89PNG\r\n\x1a\n":
+            raise Refused(400, "Bad Request: IMAGE_PROCESS_FAILED")
+        width, height = struct.unpack(">II", content[16:24])
+        if width + height > 10_000 or max(width, height) > 20 * min(width, height):
+            raise Refused(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
+        if len(content) > 10 << 20:
+            raise Refused(400, "Bad Request: file is too big")
+        params = {"caption": "", **params}
+        version = self._version(params, "caption", 1024, "Bad Request: message caption is too long")
+        told = self._posted(chat, params, version, file=name)
+        self.files[name] = content
+        told["caption"] = told.pop("text")
+        told["photo"] = [
+            {"file_id": name, "file_unique_id": name, "width": width, "height": height}
+        ]
         return told
 
     def _get_file(self, params: Json) -> Json:
