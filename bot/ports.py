@@ -149,6 +149,17 @@ class TakesFiles(Protocol):
 
 
 @runtime_checkable
+class ShowsPictures(Protocol):
+    """Can post a picture that is seen without being opened, in a way of its own."""
+
+    async def send_picture(
+        self, place: Place, name: str, content: bytes, *, caption: str, guard: Guard
+    ) -> MessageRef:
+        """Post it once, as a document where the platform will not show it; not idempotent."""
+        ...
+
+
+@runtime_checkable
 class FetchesFiles(Protocol):
     """Can bring the files that came with messages."""
 
@@ -614,6 +625,7 @@ __all__ = [
     "Observer",
     "Passage",
     "People",
+    "ShowsPictures",
     "ShowsTyping",
     "Sink",
     "Summaries",

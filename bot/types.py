@@ -364,11 +364,12 @@ class Buttons:
 
 @value
 class File:
-    """A document for the person."""
+    """A document for the person; a `picture` is shown where the platform can show one."""
 
     name: str
     content: bytes
     caption: str = ""
+    kind: Literal["document", "picture"] = "document"
 
 
 @value

@@ -143,7 +143,8 @@ async def _as_text(call: Call, report: Report) -> AsyncIterator[ReplyEvent]:
     """The text at once; the picture takes a moment to be drawn."""
     yield Say(text=render(report, call.locale))
     if drawn := await picture(report, call.locale):
-        yield File(name=PICTURE_NAME, content=drawn, caption=title(report, call.locale))
+        caption = title(report, call.locale)
+        yield File(name=PICTURE_NAME, content=drawn, caption=caption, kind="picture")
 
 
 async def _as_file(call: Call, report: Report) -> AsyncIterator[ReplyEvent]:

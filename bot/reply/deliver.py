@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 from bot.errors import (
@@ -22,7 +22,7 @@ from bot.errors import (
     StorageError,
 )
 from bot.i18n import say
-from bot.ports import Adapter, Clock, Inbox, ShowsTyping, TakesFiles
+from bot.ports import Adapter, Clock, Inbox, ShowsPictures, ShowsTyping, TakesFiles
 from bot.reply.hold import Hold
 from bot.reply.live import shown_hash
 from bot.reply.record import Cost, Counts, Record, counted, labelled
@@ -124,6 +124,13 @@ def _since(counts: Counts, ledger: LedgerRow | None) -> Counts:
     return replace(
         counts, edits=counts.edits + ledger.edits, throttled=counts.throttled + ledger.throttled
     )
+
+
+def _poster(adapter: Adapter, event: File) -> Callable[..., Awaitable[MessageRef]] | None:
+    """What posts this file there; None: nothing can."""
+    if event.kind == "picture" and isinstance(adapter, ShowsPictures):
+        return adapter.send_picture
+    return adapter.send_file if isinstance(adapter, TakesFiles) else None
 
 
 def _undelivered(settlement: Settlement) -> Settlement:
@@ -331,8 +338,8 @@ class _Delivery(Screen):
         await self.anchor(replace(mark, ref=ref))
 
     async def _send_file(self, event: File, locale: str) -> None:
-        """A document, at most once: it is marked before it is sent."""
-        if not isinstance(self._adapter, TakesFiles):
+        """A document or a picture, at most once: it is marked before it is sent."""
+        if (post := _poster(self._adapter, event)) is None:
             await self._send_aside(Frame(content=RichText(text=say(locale, "answer.no_files"))))
             return
         number = NOTICE_FIRST + self._asides
@@ -343,7 +350,7 @@ class _Delivery(Screen):
         anchor = Anchor(part=number, ref=nowhere, kind="file", frozen=True)
         await self.anchor(anchor)
         try:
-            ref = await self._adapter.send_file(
+            ref = await post(
                 self._place,
                 event.name,
                 event.content,

@@ -1,7 +1,7 @@
 """A platform in a few lines: strict about what every platform is strict about, on any clock.
 
 What it can do besides posting is chosen by the class: `Screen` has no optional ability,
-`RichScreen` deletes, shows typing and takes files.
+`RichScreen` deletes, shows typing, takes files and shows pictures.
 """
 
 from __future__ import annotations
@@ -101,6 +101,16 @@ class RichScreen(Screen):
     async def send_file(
         self, place: Place, name: str, content: bytes, *, caption: str, guard: Guard
     ) -> MessageRef:
-        await self._call("file", guard)
+        return await self._keep("file", place, name, content, guard)
+
+    async def send_picture(
+        self, place: Place, name: str, content: bytes, *, caption: str, guard: Guard
+    ) -> MessageRef:
+        return await self._keep("picture", place, name, content, guard)
+
+    async def _keep(
+        self, call: str, place: Place, name: str, content: bytes, guard: Guard
+    ) -> MessageRef:
+        await self._call(call, guard)
         self.files[name] = content
         return MessageRef(place=place, id=f"file{len(self.files)}")

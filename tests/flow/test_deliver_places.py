@@ -140,6 +140,30 @@ def test_files_where_there_are_none_are_a_sentence() -> None:
     virtual(main())
 
 
+def test_a_picture_is_shown_where_one_can_be_and_a_file_elsewhere() -> None:
+    """By what the platform can do; where not even files can be posted it is a sentence."""
+
+    class Post(Screen):
+        """Takes files, shows no pictures."""
+
+        send_file = RichScreen.send_file
+        _keep = RichScreen._keep
+
+        def __init__(self, clock: VirtualClock, limits: Limits) -> None:
+            super().__init__(clock, limits)
+            self.files: dict[str, bytes] = {}
+
+    async def main() -> None:
+        file = File(name="a.png", content=b"x", kind="picture")
+        play = script(file, Done(route="command", remember=False))
+        for kind, calls in ((RichScreen, ["picture"]), (Post, ["file"]), (Screen, ["send"])):
+            screen = kind(VirtualClock(), Limits(text_max=99))
+            await answered(screen, play)
+            assert screen.calls == calls
+
+    virtual(main())
+
+
 def test_notices_and_files_of_an_earlier_attempt_are_not_sent_again() -> None:
     """A crash between the notices and the settlement."""
 

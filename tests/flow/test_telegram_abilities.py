@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 from dataclasses import replace
 from random import Random
 
@@ -21,6 +22,7 @@ from bot.ports import (
     FetchesFiles,
     HasMenu,
     HasRoutes,
+    ShowsPictures,
     ShowsTyping,
     TakesFiles,
 )
@@ -35,7 +37,15 @@ async def test_it_can_do_what_it_claims() -> None:
         TelegramConfig(token=Secret("4242:t")), SystemClock(), random=Random()
     )
     whole: Adapter = adapter
-    for ability in (Deletes, FetchesFiles, HasMenu, HasRoutes, ShowsTyping, TakesFiles):
+    for ability in (
+        Deletes,
+        FetchesFiles,
+        HasMenu,
+        HasRoutes,
+        ShowsPictures,
+        ShowsTyping,
+        TakesFiles,
+    ):
         assert isinstance(whole, ability)
     await adapter.close()
 
@@ -61,6 +71,46 @@ async def test_a_file_is_posted_with_its_caption() -> None:
         )
     assert fake.files == {"数据.csv": b"a,b\n1,2\n"}
     assert fake.standing(ada)[0].id == int(ref.id)
+
+
+async def test_a_picture_is_a_photo_or_else_a_document() -> None:
+    """What Telegram will not have as a photo (too long and thin, no image) still arrives."""
+    fake = FakeTelegram()
+    ada = fake.private()
+    for png, methods in (
+        (_png(990, 1155), ["sendPhoto"]),
+        (_png(2100, 100), ["sendPhoto", "sendDocument"]),
+        (b"no image", ["sendPhoto", "sendDocument"]),
+    ):
+        async with desk(fake) as adapter:
+            fake.calls.clear()
+            ref = await adapter.send_picture(
+                place(fake, ada.id), "stats.png", png, caption="Numbers", guard=allow
+            )
+            assert [name for name, _ in fake.calls if name.startswith("send")] == methods
+            assert fake.calls[-1][1]["caption"] == "Numbers"
+        assert fake.files["stats.png"] == png
+        assert fake.standing(ada)[-1].id == int(ref.id)
+    assert fake.violations == []
+
+
+async def test_a_picture_of_unknown_fate_is_not_posted_again() -> None:
+    """Not as a document either."""
+    fake = FakeTelegram()
+    ada = fake.private()
+    fake.method_faults["sendPhoto"] = ["lose"]
+    async with desk(fake) as adapter:
+        with pytest.raises(PlatformUnavailable) as caught:
+            await adapter.send_picture(
+                place(fake, ada.id), "a.png", _png(9, 9), caption="", guard=allow
+            )
+    assert caught.value.sent
+    assert len(fake.standing(ada)) == 1
+
+
+def _png(width: int, height: int) -> bytes:
+    """As much of a PNG as tells its size."""
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", width, height)
 
 
 async def test_a_file_that_came_is_fetched_up_to_a_size() -> None:
