@@ -103,6 +103,15 @@ class SlackFacts:
     needed: Mapping[str, str]
 
 
+@value
+class ChartFacts:
+    """The picture of /stats. `letters`: the font for Chinese labels, "" for none; None: no picture
+    can be drawn here.
+    """
+
+    letters: str | None
+
+
 Probe = Callable[[], Awaitable[T]]
 
 
@@ -120,6 +129,7 @@ class Probes:
     telegram: Probe[TelegramFacts] | None = None
     slack: Probe[SlackFacts] | None = None
     models: Mapping[str, Probe[int]] = field(default_factory=dict)
+    charts: Probe[ChartFacts] | None = None
 
 
 def skew_seconds(date: str, *, now: int) -> float | None:
@@ -147,6 +157,8 @@ async def examine(loaded: Loaded, probes: Probes) -> list[Finding]:
         parts.append(_ask("slack", probes.slack, of_slack))
     parts += [_ask("model", probe, of_model, about=name) for name, probe in probes.models.items()]
     parts.append(_ask("knowledge", probes.knowledge, of_knowledge))
+    if probes.charts is not None:
+        parts.append(_ask("charts", probes.charts, of_charts))
     answers = await asyncio.gather(*parts)
     return [*of_config(loaded), *(finding for found in answers for finding in found)]
 
@@ -320,6 +332,14 @@ def of_knowledge(entries: int) -> list[Finding]:
     if not entries:
         return [_warn("knowledge", "knowledge_empty")]
     return [_ok("knowledge", "knowledge_ok", entries=entries)]
+
+
+def of_charts(facts: ChartFacts) -> list[Finding]:
+    """Nothing that anything else depends on: text and tables are there without a picture."""
+    if facts.letters:
+        return [_ok("charts", "charts_ok", font=facts.letters)]
+    found = "charts_none" if facts.letters is None else "charts_plain"
+    return [Finding(name="charts", state="ok", found=found, advice=f"{found}_do")]
 
 
 def _ok(name: str, found: str, **values: Scalar) -> Finding:

@@ -16,12 +16,23 @@ from bot.clock import Clock, SystemClock
 from bot.config import Config, Loaded, ModelConfig
 from bot.control import running_at, socket_path
 from bot.desk import open_desk, take_in
-from bot.doctor import DatabaseFacts, Probe, Probes, SlackFacts, TelegramFacts, skew_seconds
+from bot.doctor import (
+    ChartFacts,
+    DatabaseFacts,
+    Probe,
+    Probes,
+    SlackFacts,
+    TelegramFacts,
+    skew_seconds,
+)
 from bot.errors import BotError, PlatformError
 from bot.model.build import ask_once, usable
+from bot.stats.picture import letters
 from storage.examine import entries, examine, sqlite_version
 
 TIME_SECONDS = 10.0
+FONT_SECONDS = 25.0
+"""Within the doctor's patience; looking through a machine's fonts for the first time is slow."""
 MEMORY = ":memory:"
 
 
@@ -35,9 +46,13 @@ def probes(loaded: Loaded) -> Probes:
     async def knowledge() -> int:
         return await _knowledge(loaded)
 
+    async def charts() -> ChartFacts:
+        return ChartFacts(letters=await letters(seconds=FONT_SECONDS))
+
     return Probes(
         database=database,
         knowledge=knowledge,
+        charts=charts,
         skew=_skew(config, clock),
         telegram=_telegram(config, clock) if config.telegram.token else None,
         slack=_slack(config, clock) if config.slack.bot_token else None,

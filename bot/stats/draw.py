@@ -1,7 +1,8 @@
 """Draws a picture in a process of its own: charts as JSON on stdin, a PNG on stdout.
 
 Run by its path, so that it loads nothing of the desk; the desk never loads what draws. The first
-chart whose letters some font here has is drawn.
+chart whose letters some font here has is drawn. With the word `letters` it draws nothing and says
+which font here has Chinese ones.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ EAST_ASIAN = (
     "WenQuanYi Zen Hei",
     "Droid Sans Fallback",
     "PingFang SC",
+    "Hiragino Sans GB",
+    "Heiti SC",
+    "STHeiti",
+    "Arial Unicode MS",
     "Microsoft YaHei",
     "SimHei",
 )
@@ -49,19 +54,24 @@ def limit() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
 
 
+def letters() -> str:
+    """The font here that has Chinese letters; "" where none has."""
+    from matplotlib import font_manager
+
+    named = {font.name for font in font_manager.fontManager.ttflist}
+    return next((name for name in EAST_ASIAN if name in named), "")
+
+
 def draw(charts: Sequence[dict[str, Any]]) -> bytes:
     """The PNG of the first chart that can be written here, or else of the last one."""
     import matplotlib as mpl
 
     mpl.use("agg")
-    from matplotlib import font_manager
-
-    named = {font.name for font in font_manager.fontManager.ttflist}
-    eastern = [name for name in EAST_ASIAN if name in named]
-    chart = next((one for one in charts if eastern or not _eastern(one)), charts[-1])
+    font = letters()
+    chart = next((one for one in charts if font or not _eastern(one)), charts[-1])
     mpl.rcParams.update(
         {
-            "font.family": [*eastern[:1], "DejaVu Sans"] if _eastern(chart) else ["DejaVu Sans"],
+            "font.family": [font, "DejaVu Sans"] if _eastern(chart) and font else ["DejaVu Sans"],
             "text.parse_math": False,
             "text.color": INK,
             "axes.labelcolor": INK,
@@ -186,8 +196,11 @@ def _legend(plot: Axes) -> None:
 
 
 def main() -> None:
-    """Read, draw, write."""
+    """Read, draw, write; or say which font has Chinese letters."""
     limit()
+    if sys.argv[1:] == ["letters"]:
+        sys.stdout.write(letters())
+        return
     charts = json.loads(sys.stdin.buffer.read(INPUT_MAX))
     sys.stdout.buffer.write(draw(charts))
 

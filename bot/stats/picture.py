@@ -40,10 +40,27 @@ async def picture(report: Report, locale: str, *, seconds: float = SECONDS) -> b
     """A PNG; None where there is nothing to show, nothing to draw with, or it went wrong."""
     if not report.whole.requests or not can_draw():
         return None
+    drawn = await _drawn(spec(report, locale), seconds=seconds)
+    return drawn if drawn and len(drawn) <= PICTURE_MAX else None
+
+
+async def letters(*, seconds: float = SECONDS) -> str | None:
+    """The font that Chinese labels are written in; "": none, they are in English. None: no picture
+    can be drawn here at all.
+    """
+    if not can_draw():
+        return None
+    said = await _drawn(b"", "letters", seconds=seconds)
+    return None if said is None else said.decode()
+
+
+async def _drawn(told: bytes, *words: str, seconds: float) -> bytes | None:
+    """What the process that draws answers; None where it failed, or took too long."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
         str(_DRAW),
+        *words,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -51,7 +68,7 @@ async def picture(report: Report, locale: str, *, seconds: float = SECONDS) -> b
     )
     try:
         async with asyncio.timeout(seconds):
-            drawn, said = await process.communicate(spec(report, locale))
+            drawn, said = await process.communicate(told)
     except TimeoutError:
         log.warning("picture_too_slow", seconds=seconds)
         return None
@@ -59,7 +76,7 @@ async def picture(report: Report, locale: str, *, seconds: float = SECONDS) -> b
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode or not drawn or len(drawn) > PICTURE_MAX:
+    if process.returncode:
         log.warning(
             "picture_failed", status=process.returncode, said=said[-500:].decode(errors="replace")
         )

@@ -21,6 +21,7 @@ import pytest
 
 from bot.config.table import variables
 from bot.service import DRAIN_SECONDS
+from bot.stats.draw import EAST_ASIAN
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -145,6 +146,14 @@ def test_every_variable_it_sets_is_one_the_desk_understands() -> None:
     assert set(ours) == {"FRONTDESK_DB", "FRONTDESK_HTTP"}
     for name, text in ours.items():
         variables()[name].kind(text)
+
+
+def test_it_brings_a_font_that_the_picture_finds() -> None:
+    """Debian's package, by the name that its font has for who draws; lists of packages go again."""
+    (install,) = [rest for word, rest in FINAL if word == "RUN" and "apt-get" in rest]
+    assert "--no-install-recommends fonts-wqy-microhei" in install
+    assert install.endswith("rm -rf /var/lib/apt/lists/*")
+    assert "WenQuanYi Micro Hei" in EAST_ASIAN
 
 
 def test_the_entry_is_the_projects_own_command() -> None:

@@ -9,6 +9,7 @@ import pytest
 from bot.config import Config, HttpConfig, Loaded, ModelConfig, Secret, TelegramConfig
 from bot.doctor import (
     PROBE_SECONDS,
+    ChartFacts,
     DatabaseFacts,
     Finding,
     Probes,
@@ -17,6 +18,7 @@ from bot.doctor import (
     examine,
     exit_status,
     failure,
+    of_charts,
     of_clock,
     of_config,
     of_database,
@@ -304,6 +306,7 @@ def everything() -> list[Finding]:
         *of_slack(replace(TEAM, granted=frozenset())),
         *of_knowledge(0),
         *of_knowledge(1),
+        *(one for font in (None, "", "Some CJK") for one in of_charts(ChartFacts(letters=font))),
         *unreadable(ConfigError("x")),
     ]
     for database in (FILE, poor, replace(FILE, running=True), replace(FILE, mode=None)):

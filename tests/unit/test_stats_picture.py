@@ -17,7 +17,7 @@ from bot.i18n import LOCALES
 from bot.stats import parse_range, report
 from bot.stats import picture as drawing
 from bot.stats.chart import BARS_MAX, chart, charts, spec
-from bot.stats.picture import picture
+from bot.stats.picture import letters, picture
 from bot.stats.report import Report
 from bot.stats.table import csv_name, csv_of
 from bot.types import LedgerRow, Outcome, Route, Usage
@@ -92,6 +92,43 @@ async def test_the_process_that_draws_sees_no_tokens(
     assert b"PATH" in seen
     assert b"secret" not in seen
     assert b"TELEGRAM" not in seen
+
+
+WITHOUT_FONTS = """
+import sys
+from matplotlib import font_manager
+sys.path.insert(0, {folder!r})
+import draw
+known = font_manager.fontManager.ttflist
+if {bare}:
+    known[:] = [font for font in known if font.name.startswith("DejaVu")]
+sys.argv = ["draw.py", *{words}]
+draw.main()
+"""
+
+
+def drawn(made: bytes, *words: str, bare: bool = True) -> bytes:
+    """The drawing process with every warning an error: a letter that no font has is one."""
+    code = WITHOUT_FONTS.format(
+        folder=str(Path(drawing.__file__).parent), bare=bare, words=list(words)
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    return subprocess.run(command, input=made, capture_output=True, check=True).stdout
+
+
+def test_where_no_font_has_chinese_letters_the_labels_are_english_and_none_is_a_box() -> None:
+    """The very picture that English gets, without a warning about a missing letter."""
+    assert drawn(spec(counted(), "zh")) == drawn(spec(counted(), "en"))
+    assert drawn(b"", "letters") == b""
+
+
+async def test_where_a_font_has_them_the_labels_are_chinese_and_none_is_a_box() -> None:
+    if not (font := await letters()):
+        pytest.skip("no font on this machine has Chinese letters")
+    assert drawn(b"", "letters", bare=False).decode() == font
+    chinese = drawn(spec(counted(), "zh"), bare=False)
+    assert size(chinese)
+    assert chinese != drawn(spec(counted(), "en"), bare=False)
 
 
 def test_the_desk_itself_never_loads_what_draws() -> None:
