@@ -47,7 +47,7 @@ bench: $(VENV)/.dev ## what it costs: one command, one table
 
 lock: $(VENV)/.dev ## pin requirements anew, with hashes and without an index address
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	@cd requirements && for name in dev run charts files; do \
+	@cd requirements && for name in dev run charts files local; do \
 	  UV_CUSTOM_COMPILE_COMMAND="make lock" ../$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --upgrade $$name.in -o $$name.txt $$([ $$name = dev ] || echo "-c dev.txt"); done
 

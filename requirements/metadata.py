@@ -12,10 +12,10 @@ class RequirementsHook(MetadataHookInterface):  # type: ignore[misc]  # hatchlin
     """Reads the .in files, so that each list is written once."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Fill in the dependencies, and the extras `charts` and `files`."""
+        """Fill in the dependencies, and the extras."""
         metadata["dependencies"] = self._named("run.in")
         metadata["optional-dependencies"] = {
-            extra: self._named(f"{extra}.in") for extra in ("charts", "files")
+            extra: self._named(f"{extra}.in") for extra in ("charts", "files", "local")
         }
 
     def _named(self, file: str) -> list[str]:
