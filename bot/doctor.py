@@ -16,8 +16,10 @@ from bot.config import Config, Loaded, ModelConfig
 from bot.errors import (
     BotError,
     ConfigError,
+    MessageGone,
     ModelBusy,
     ModelRefused,
+    NotWelcome,
     PlatformBusy,
     PlatformLocked,
     StorageBusy,
@@ -104,6 +106,13 @@ class SlackFacts:
 
 
 @value
+class StaffFacts:
+    """The place where staff are, as the platform calls it; we can write there."""
+
+    name: str
+
+
+@value
 class ChartFacts:
     """The picture of /stats. `letters`: the font for Chinese labels, "" for none; None: no picture
     can be drawn here.
@@ -128,6 +137,7 @@ class Probes:
     skew: Probe[float] | None = None
     telegram: Probe[TelegramFacts] | None = None
     slack: Probe[SlackFacts] | None = None
+    staff: Probe[StaffFacts] | None = None
     models: Mapping[str, Probe[int]] = field(default_factory=dict)
     charts: Probe[ChartFacts] | None = None
 
@@ -155,6 +165,8 @@ async def examine(loaded: Loaded, probes: Probes) -> list[Finding]:
         parts.append(_ask("telegram", probes.telegram, of_telegram))
     if probes.slack is not None:
         parts.append(_ask("slack", probes.slack, of_slack))
+    if probes.staff is not None:
+        parts.append(_ask("staff", probes.staff, of_staff))
     parts += [_ask("model", probe, of_model, about=name) for name, probe in probes.models.items()]
     parts.append(_ask("knowledge", probes.knowledge, of_knowledge))
     if probes.charts is not None:
@@ -184,7 +196,7 @@ def _about(finding: Finding, about: str) -> Finding:
 
 def failure(name: str, error: BotError) -> Finding:
     """A probe that raised: a part that does not work, or is only busy just now."""
-    refused = isinstance(error, ModelRefused | PlatformLocked)
+    refused = isinstance(error, ModelRefused | PlatformLocked | NotWelcome | MessageGone)
     busy = isinstance(error, ModelBusy | PlatformBusy | StorageBusy)
     return Finding(
         name=name,
@@ -322,6 +334,11 @@ def of_slack(facts: SlackFacts) -> list[Finding]:
     return found if missing else [*found, _ok("slack", "scopes_ok", count=len(facts.needed))]
 
 
+def of_staff(facts: StaffFacts) -> list[Finding]:
+    """Where tickets and the digest go."""
+    return [_ok("staff", "staff_ok", name=facts.name)]
+
+
 def of_model(milliseconds: int) -> list[Finding]:
     """It answered."""
     return [_ok("model", "model_ok", milliseconds=milliseconds)]
@@ -342,7 +359,7 @@ def of_charts(facts: ChartFacts) -> list[Finding]:
     return [Finding(name="charts", state="ok", found=found, advice=f"{found}_do")]
 
 
-def _ok(name: str, found: str, **values: Scalar) -> Finding:
+def _ok(name: str, found: str, /, **values: Scalar) -> Finding:
     return Finding(name=name, state="ok", found=found, values=values)
 
 

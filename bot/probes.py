@@ -22,6 +22,7 @@ from bot.doctor import (
     Probe,
     Probes,
     SlackFacts,
+    StaffFacts,
     TelegramFacts,
     skew_seconds,
 )
@@ -56,6 +57,7 @@ def probes(loaded: Loaded) -> Probes:
         skew=_skew(config, clock),
         telegram=_telegram(config, clock) if config.telegram.token else None,
         slack=_slack(config, clock) if config.slack.bot_token else None,
+        staff=_staff(config, clock),
         models={name: _model(entry, clock) for name, entry in _named(config).items()},
     )
 
@@ -156,6 +158,37 @@ def _slack(config: Config, clock: Clock) -> Probe[SlackFacts]:
         )
 
     return ask
+
+
+def _staff(config: Config, clock: Clock) -> Probe[StaffFacts] | None:
+    """None where there is no such place, or its platform is not served: the loader says so."""
+    place = config.staff
+    if place is None:
+        return None
+    if place.platform == "telegram" and config.telegram.token:
+
+        async def title() -> StaffFacts:
+            from adapters.telegram.examine import look_at
+
+            name = await look_at(config.telegram, clock, SystemRandom(), place)
+            return StaffFacts(name=name)
+
+        return title
+    if place.platform == "slack" and config.slack.bot_token:
+
+        async def channel() -> StaffFacts:
+            from adapters.slack.adapter import SlackAdapter
+
+            adapter = SlackAdapter(config.slack, clock, random=SystemRandom())
+            try:
+                # To look for a post there takes what posting takes: the bot is in the channel.
+                await adapter.find(place, "doctor")
+            finally:
+                await adapter.close()
+            return StaffFacts(name=place.channel)
+
+        return channel
+    return None
 
 
 # --- models -------------------------------------------------------------------------------------

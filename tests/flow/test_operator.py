@@ -101,7 +101,7 @@ async def test_a_desk_that_is_well_is_found_well(
         found = await examined(config)
     assert {one.state for findings in found.values() for one in findings} == {"ok"}
     assert set(found) == {
-        *("config", "clock", "database", "telegram", "slack", "model", "knowledge")
+        *("config", "clock", "database", "telegram", "slack", "model", "knowledge", "charts")
     }
     assert [method for method, _ in telegram.calls] == ["getMe", "getWebhookInfo"]
     assert [call.method for call in slack.core.calls] == ["auth.test"]
@@ -111,6 +111,37 @@ async def test_a_desk_that_is_well_is_found_well(
 
 def list_of(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
+
+
+async def test_the_staff_place_is_looked_at_where_it_is(tmp_path: Path, slack: FakeSlack) -> None:
+    """A chat that exists is no proof: the bot must be in it, and in its topic."""
+    telegram = FakeTelegram()
+    room, shut = telegram.group(topics=(7,)), telegram.group(-200)
+    shut.blocked = True
+    slack.core.channels["C9"] = "channel"
+    at = Place(platform="telegram", account=str(telegram.bot_id), channel=str(room.id))
+    there = Place(platform="slack", account="T0DESK", channel="C9")
+    async with serve(telegram) as root:
+        config = Config(
+            telegram=TelegramConfig(token=Secret(telegram.token), api_root=root),
+            slack=SlackConfig(
+                bot_token=Secret(BOT_TOKEN), app_token=Secret(APP_TOKEN), api_root=slack.api_root
+            ),
+            database=str(tmp_path / "desk.db"),
+        )
+        for staff, state, found, advice in (
+            (at, "ok", "staff_ok", ""),
+            (replace(at, thread="7"), "ok", "staff_ok", ""),
+            (replace(at, thread="8"), "fail", "failed", "staff_refused"),
+            (replace(at, channel=str(shut.id)), "fail", "failed", "staff_refused"),
+            (replace(at, channel="-404"), "fail", "failed", "staff_refused"),
+            (there, "ok", "staff_ok", ""),
+            (replace(there, channel="C404"), "fail", "failed", "staff_refused"),
+            (replace(there, thread="1.2"), "fail", "failed", "staff_refused"),
+        ):
+            [one] = (await examined(replace(config, staff=staff)))["staff"]
+            assert (one.state, one.found, one.advice) == (state, found, advice), staff
+    assert not [method for method, _ in telegram.calls if method == "sendMessage"]
 
 
 async def test_what_is_wrong_is_found_part_by_part(

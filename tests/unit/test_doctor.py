@@ -14,6 +14,7 @@ from bot.doctor import (
     Finding,
     Probes,
     SlackFacts,
+    StaffFacts,
     TelegramFacts,
     examine,
     exit_status,
@@ -24,6 +25,7 @@ from bot.doctor import (
     of_database,
     of_knowledge,
     of_slack,
+    of_staff,
     of_telegram,
     render,
     skew_seconds,
@@ -306,6 +308,7 @@ def everything() -> list[Finding]:
         *of_slack(replace(TEAM, granted=frozenset())),
         *of_knowledge(0),
         *of_knowledge(1),
+        *of_staff(StaffFacts(name="Staff")),
         *(one for font in (None, "", "Some CJK") for one in of_charts(ChartFacts(letters=font))),
         *unreadable(ConfigError("x")),
     ]
@@ -319,9 +322,9 @@ def everything() -> list[Finding]:
         replace(BOT, webhook=WANTED, expected=WANTED),
     ):
         found += of_telegram(facts)
-    for name in ("database", "clock", "telegram", "slack", "model", "knowledge"):
+    for name in ("database", "clock", "telegram", "slack", "staff", "model", "knowledge"):
         found.append(failure(name, StorageError("e")))
-    for name in ("telegram", "slack", "model"):
+    for name in ("telegram", "slack", "staff", "model"):
         found.append(failure(name, PlatformLocked("e")))
     return [*found, Finding(name="model", state="ok", found="model_ok", values={"milliseconds": 1})]
 

@@ -10,7 +10,6 @@ import asyncio
 import json
 import random
 import re
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from typing import Any, Literal
 from bot.clock import Clock
 from tests.fakes.telegram.entities import entity_faults
 from tests.fakes.telegram.flood import Flood
+from tests.fakes.telegram.photo import photo_fault, photo_size
 from tests.fakes.telegram.world import Chat, Json, Shown, Version, World, utf16
 
 Fault = Literal["unsent", "refuse", "lose", "502", "late 502", "429", "html"]
@@ -25,6 +25,7 @@ Fault = Literal["unsent", "refuse", "lose", "502", "late 502", "429", "html"]
 
 METHODS = {
     "getMe": "_get_me",
+    "getChat": "_get_chat",
     "setWebhook": "_set_webhook",
     "getWebhookInfo": "_get_webhook_info",
     "deleteWebhook": "_delete_webhook",
@@ -235,6 +236,9 @@ class FakeTelegram(World):
         more = {"can_join_groups": True, "can_read_all_group_messages": self.reads_all}
         return self.bot | more
 
+    def _get_chat(self, params: Json) -> Json:
+        return self._chat(params).full()
+
     def forget_unwanted(self, allowed: list[str]) -> None:
         """Drop updates of kinds that nobody asked for; an empty list asks for all."""
         self.queue = [u for u in self.queue if not allowed or set(u) & set(allowed)]
@@ -289,7 +293,7 @@ class FakeTelegram(World):
 
     def _send_chat_action(self, params: Json) -> bool:
         chat = self._chat(params)
-        self.actions.append((chat.id, _number(params.get("message_thread_id"))))
+        self.actions.append((chat.id, self._thread(chat, params)))
         return True
 
     def _answer_callback_query(self, params: Json) -> bool:
@@ -310,36 +314,29 @@ class FakeTelegram(World):
         return self._posted(chat, params, version)
 
     def _send_document(self, params: Json) -> Json:
-        chat = self._chat(params)
         name, content = params["document"]
+        one = {"file_id": name, "file_unique_id": name, "file_name": name}
+        return self._send_media(params, name, content, "document", one)
+
+    def _send_media(
+        self, params: Json, name: str, content: bytes, kind: str, described: Any
+    ) -> Json:
+        chat = self._chat(params)
         params = {"caption": "", **params}
         version = self._version(params, "caption", 1024, "Bad Request: message caption is too long")
         told = self._posted(chat, params, version, file=name)
         self.files[name] = content
         told["caption"] = told.pop("text")
-        told["document"] = {"file_id": name, "file_unique_id": name, "file_name": name}
+        told[kind] = described
         return told
 
     def _send_photo(self, params: Json) -> Json:
-        """A PNG within the Bot API's bounds: 10 MB, width and height together 10,000, 20 to 1."""
-        chat = self._chat(params)
         name, content = params["photo"]
-        if content[:8] != b"\x89PNG\r\n\x1a\n":
-            raise Refused(400, "Bad Request: IMAGE_PROCESS_FAILED")
-        width, height = struct.unpack(">II", content[16:24])
-        if width + height > 10_000 or max(width, height) > 20 * min(width, height):
-            raise Refused(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
-        if len(content) > 10 << 20:
-            raise Refused(400, "Bad Request: file is too big")
-        params = {"caption": "", **params}
-        version = self._version(params, "caption", 1024, "Bad Request: message caption is too long")
-        told = self._posted(chat, params, version, file=name)
-        self.files[name] = content
-        told["caption"] = told.pop("text")
-        told["photo"] = [
-            {"file_id": name, "file_unique_id": name, "width": width, "height": height}
-        ]
-        return told
+        if fault := photo_fault(content):
+            raise Refused(400, f"Bad Request: {fault}")
+        width, height = photo_size(content)
+        one = {"file_id": name, "file_unique_id": name, "width": width, "height": height}
+        return self._send_media(params, name, content, "photo", [one])
 
     def _get_file(self, params: Json) -> Json:
         name = params["file_id"]
@@ -407,9 +404,7 @@ class FakeTelegram(World):
         return chat
 
     def _posted(self, chat: Chat, params: Json, version: Version, file: str | None = None) -> Json:
-        thread = _number(params.get("message_thread_id"))
-        if thread is not None and thread not in chat.topics:
-            raise Refused(400, "Bad Request: message thread not found")
+        thread = self._thread(chat, params)
         shown = Shown(
             id=chat.next_id(),
             author=self.bot_id,
@@ -420,6 +415,12 @@ class FakeTelegram(World):
             file=file,
         )
         return self.message(chat, chat.add(shown), self.bot)
+
+    def _thread(self, chat: Chat, params: Json) -> int | None:
+        thread = _number(params.get("message_thread_id"))
+        if thread is not None and thread not in chat.topics:
+            raise Refused(400, "Bad Request: message thread not found")
+        return thread
 
     def _reply(self, chat: Chat, params: Json) -> int | None:
         asked = _decoded(params.get("reply_parameters"))

@@ -87,6 +87,13 @@ class Chat:
         forum = {"is_forum": True} if self.topics else {}
         return {"id": self.id, "type": self.type, "title": self.title, **forum}
 
+    def full(self) -> Json:
+        """As getChat does, with what the library insists on."""
+        gifts = ("unlimited_gifts", "limited_gifts", "unique_gifts", "premium_subscription")
+        accepted = dict.fromkeys((*gifts, "gifts_from_channels"), False)
+        more = {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": accepted}
+        return self.json() | more
+
     def add(self, shown: Shown) -> Shown:
         """Put a message into the chat."""
         self.messages[shown.id] = shown
