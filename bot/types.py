@@ -204,11 +204,17 @@ ButtonRows = tuple[tuple[Button, ...], ...]
 
 @value
 class Frame:
-    """What one message shall show. A `final` frame is never dropped and has a token reserved."""
+    """What one message shall show. A `final` frame is never dropped and has a token reserved.
+
+    `grows`: a placeholder, in whose message text is going to be written bit by bit. `full`: no more
+    text comes into this message, though the answer goes on below it.
+    """
 
     content: RichText
     buttons: ButtonRows = ()
     final: bool = True
+    grows: bool = False
+    full: bool = False
 
 
 Guard = Callable[[], None]

@@ -297,6 +297,7 @@ class LiveReply:
                 content=thin(part, self._limits.spans_max),
                 buttons=buttons if i == last else (),
                 final=final,
+                full=i < last,
             )
             for i, part in enumerate(parts)
         )
@@ -349,8 +350,9 @@ class LiveReply:
     def _placeholder(self, i: int) -> Frame:
         """What stands in a message before its text."""
         words = self._words.more if i else self._words.placeholder
-        buttons = () if self._goal is not None else self._buttons
-        return Frame(content=RichText(text=words), buttons=buttons)
+        grows = self._goal is None
+        buttons = self._buttons if grows else ()
+        return Frame(content=RichText(text=words), buttons=buttons, grows=grows)
 
     # --- what came of it -----------------------------------------------------------------
 

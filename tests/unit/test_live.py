@@ -43,9 +43,19 @@ def edit(live: LiveReply, now: float) -> str | None:
 
 
 def test_a_placeholder_comes_first_with_its_stop_button() -> None:
-    """At once, before any text."""
+    """At once, before any text, which is going to grow in it."""
     action = reply(buttons=STOP).due(0.0)
-    assert action == Post(part=0, frame=Frame(content=RichText(text="wait"), buttons=STOP))
+    waiting = Frame(content=RichText(text="wait"), buttons=STOP, grows=True)
+    assert action == Post(part=0, frame=waiting)
+
+
+def test_the_message_of_a_text_that_is_whole_already_does_not_grow() -> None:
+    """Finished before anything was on screen: a placeholder, then all of it at once."""
+    live = reply()
+    live.finish("whole")
+    action = live.due(0.0)
+    assert isinstance(action, Post)
+    assert not action.frame.grows
 
 
 def test_first_text_at_twenty_characters_or_three_tenths() -> None:
@@ -127,13 +137,15 @@ def test_a_full_part_is_shown_whole_and_the_text_goes_on_in_the_next() -> None:
     live.posted(opening, ref(1), 0.0)
     full = live.due(0.1)
     assert isinstance(full, Edit)
-    assert full.frame == Frame(content=RichText(text="one two three four five."), final=False)
+    text = RichText(text="one two three four five.")
+    assert full.frame == Frame(content=text, final=False, full=True)
     assert (full.ref, full.frozen) == (ref(0), True)
     live.edited(full, 0.2)
     open_part = live.due(0.2)
     assert isinstance(open_part, Edit)
     assert (open_part.ref, open_part.frame.content.text) == (ref(1), "six seven eight")
     assert (open_part.frame.buttons, open_part.frozen) == (STOP, False)
+    assert not open_part.frame.full
 
 
 def test_text_asked_for_again_is_held_until_it_is_longer() -> None:
