@@ -12,6 +12,7 @@ import aiohttp
 
 from adapters.slack.calls import PATIENCE, TIMEOUT, Calls
 from adapters.slack.events import Events, Party, bolt_app, nobody
+from adapters.slack.files import Files
 from adapters.slack.normalise import Me, whispered_to
 from adapters.slack.rates import POST
 from adapters.slack.render import TEXT_MAX, blocks, measure, summary
@@ -26,7 +27,7 @@ from bot.errors import (
     PlatformUnavailable,
 )
 from bot.ports import HttpReply, HttpRoute, Sink
-from bot.types import Frame, Guard, Limits, MessageRef, Place, RichText, value
+from bot.types import Attachment, Frame, Guard, Limits, MessageRef, Place, RichText, value
 
 if TYPE_CHECKING:
     from slack_bolt.app.async_app import AsyncApp
@@ -65,7 +66,7 @@ class SlackAdapter:
     `party` tells who the desk is in exchange with in a thread; `words` are commands that may be
     said without a slash; `context`: messages in our threads that are not directed at us go to the
     sink as well; `groups` are ids of user groups whose members are told apart. Fulfils Adapter,
-    Deletes, TakesFiles, FindsPosts and HasRoutes.
+    Deletes, TakesFiles, FetchesFiles, FindsPosts and HasRoutes.
     """
 
     platform = "slack"
@@ -365,6 +366,11 @@ class SlackAdapter:
         }
         await self._ask("files.completeUploadExternal", share, guard=guard, repeats=False)
         return MessageRef(place=place, id=upload["file_id"])
+
+    async def fetch(self, attachment: Attachment, *, most: int) -> bytes:
+        calls = await self._at_work()
+        assert self._events is not None
+        return await Files(calls, self._events, self._config).fetch(attachment, most=most)
 
     async def _whisper(
         self, place: Place, user: str, frame: Frame, guard: Guard, url: str | None

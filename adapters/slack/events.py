@@ -25,10 +25,11 @@ from adapters.slack.normalise import (
     joined_thread,
     normalise,
     raw_of,
+    subject,
 )
 from adapters.slack.readable import readable
 from bot.clock import Clock
-from bot.errors import PlatformError, StorageError
+from bot.errors import NotWelcome, PlatformError, PlatformRefused, StorageError
 from bot.i18n import say
 from bot.ports import Intake, Sink
 from bot.types import Place, Sender
@@ -50,6 +51,8 @@ GROUP_SECONDS = 300.0
 """How long the members of a user group are taken for known."""
 THREADS = 200
 THREAD_MESSAGES = 30
+PAGE = 200
+"""Messages of a thread asked for at once: what Slack recommends at most."""
 THREAD_CHARACTERS = 3_000
 
 log = logging.getLogger("frontdesk.slack")
@@ -94,6 +97,7 @@ class Events:
         self._people: dict[str, Sender] = {}
         self._known_until: dict[str, float] = {}
         self._threads: dict[str, str | None] = {}
+        self._roots: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def close(self) -> None:
@@ -159,15 +163,67 @@ class Events:
             async with self._one_at_a_time(user):
                 await self._meet(user)
             groups = await self._groups_of(user)
+        above, outside = await self._above(body)
         return Setting(
             now=self._clock.now(),
             party=party,
+            above=above,
+            outside=outside,
             people=self._people,
             groups=groups,
             words=self._words,
             quoted=quoted,
             context=self._context,
         )
+
+    async def _above(self, body: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, bool]:
+        """The first message of a thread that a command may be about, as far as it is known; {}
+        where we may not read it. And whether we are no member there.
+        """
+        if (about := subject(body, self._me, self._words)) is None:
+            return None, False
+        async with self._one_at_a_time(":".join(about)):
+            if about not in self._roots:
+                try:
+                    await self._look_above(about)
+                except NotWelcome:
+                    return {}, True
+                except PlatformRefused:
+                    return {}, False
+                except (PlatformError, TimeoutError):
+                    return {"ts": about[1]}, False
+            return self._roots[about], False
+
+    async def _look_above(self, about: tuple[str, str]) -> None:
+        """Ask for the first message of a thread, briefly. Raises PlatformError or TimeoutError."""
+        asked = {"channel": about[0], "ts": about[1], "limit": 1}
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            answer = await self._calls.call("conversations.replies", asked, final=False)
+        self._remember_root(about, answer)
+
+    def _remember_root(self, about: tuple[str, str], answer: Mapping[str, Any]) -> None:
+        if len(self._roots) >= THREADS:
+            self._roots.clear()
+        self._roots[about] = next(iter(answer["messages"]), {})
+
+    async def transcript(self, channel: str, root: str, until: str, *, most: int) -> str:
+        """What was said in a thread before `until`, with names. Raises PlatformError; refused when
+        it is over `most` characters.
+        """
+        lines, size, asked = [], 0, {"channel": channel, "ts": root, "limit": PAGE}
+        while True:
+            page = await self._calls.call("conversations.replies", asked)
+            for said in page["messages"]:
+                if float(said["ts"]) < float(until):
+                    await self._meet(said.get("user") or "")
+                    lines.append(self._line(said))
+                    size += len(lines[-1])
+            if size > most:
+                raise PlatformRefused(f"a thread of {size} characters, {most} are taken")
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return "\n".join(lines)
+            asked["cursor"] = cursor
 
     def _one_at_a_time(self, key: str) -> asyncio.Lock:
         """The lock of this key; it is forgotten when nobody holds or awaits it."""
@@ -218,6 +274,7 @@ class Events:
         answer = await self._look_up("conversations.replies", limit=THREAD_MESSAGES, **where)
         if answer is None:
             return None
+        self._remember_root((thread.channel, str(thread.thread)), answer)
         lines = [self._line(said) for said in answer["messages"] if said["ts"] != ts]
         quoted = "\n".join(lines)[-THREAD_CHARACTERS:] or None
         self._threads[thread.conversation] = quoted

@@ -1,4 +1,4 @@
-"""One Slack event, command or press into intakes; pure.
+"""One Slack event, command, press or shortcut into intakes; pure.
 
 Every message of a channel arrives as `message` and, when it mentions us, once more as
 `app_mention` with another event id, in either order. So whether a message is directed at the desk
@@ -22,6 +22,9 @@ Json = Mapping[str, Any]
 _SAID = (None, "file_share", "thread_broadcast")
 _QUIET = frozenset(("quiet", "be quiet", "安静", "别说话", "不要说话"))
 _STOP = re.compile(r"^stop:(\d+)$")
+_SHORTCUT = re.compile(r"(thread|message):([a-z][a-z0-9_-]{0,31})", re.ASCII)
+"""The callback id of a message shortcut: what it is about, and the command that it says."""
+_THREAD = re.compile(r"thread:([A-Z0-9]+):([0-9.]+):([0-9.]+)", re.ASCII)
 _KINDS = {"image": "photo", "audio": "audio", "video": "video"}
 
 
@@ -42,6 +45,8 @@ class Setting:
     `groups` are the user groups, of those that matter, that the author belongs to.
     `quoted` is what the thread said before we were called in. `words` are commands that may be
     said without a slash. `context`: what is said in our threads, but not to us, is wanted too.
+    `above` is the first message of the thread, where a command may be about it; empty: we may not
+    read it. `outside`: we are no member of the channel, and can neither read nor write there.
     """
 
     now: int
@@ -52,6 +57,8 @@ class Setting:
     quoted: str | None = None
     strangers: bool = False
     context: bool = False
+    above: Json | None = None
+    outside: bool = False
 
 
 def position(ts: str) -> int:
@@ -99,6 +106,31 @@ def joined_thread(body: Json, me: Me) -> Place | None:
     return thread_place(me, channel, thread)
 
 
+def subject(body: Json, me: Me, words: Collection[str]) -> tuple[str, str] | None:
+    """Channel and root of the thread that a command may be about: a shortcut, or its bare word."""
+    if body.get("type") == "message_action":
+        return body["channel"]["id"], _root(body["message"])
+    event = body.get("event") or {}
+    if event.get("type") not in ("message", "app_mention") or not event.get("thread_ts"):
+        return None
+    bare = _bare(readable(event.get("text") or "", me=me.user, people={}))
+    about = bare in words and event["thread_ts"] != event.get("ts") and not event.get("files")
+    return (event["channel"], event["thread_ts"]) if about and calls_me(body, me) else None
+
+
+def _root(message: Json) -> str:
+    return str(message.get("thread_ts") or message["ts"])
+
+
+def thread_of(attachment: Attachment) -> tuple[str, str, str] | None:
+    """Channel, root and end of the thread that an attachment stands for; None: it is a file.
+
+    What was said at the end, or later, is no part of it: it is the command, and what it led to.
+    """
+    found = _THREAD.fullmatch(attachment.id)
+    return (found[1], found[2], found[3]) if found else None
+
+
 def calls_me(body: Json, me: Me) -> bool:
     """Whether it is surely meant for us: a command, a press, a direct message or a mention."""
     event = body.get("event")
@@ -124,6 +156,8 @@ def normalise(body: Json, me: Me, setting: Setting) -> Intake:
         said, signal = _event(body, me, setting, delivery)
     elif body.get("type") == "block_actions":
         said, signal = _press(body, me, setting, delivery)
+    elif body.get("type") == "message_action":
+        said, signal = _shortcut(body, me, setting, delivery), None
     elif "command" in body:
         said, signal = _command(body, me, setting, delivery), None
     else:
@@ -194,7 +228,7 @@ def _said(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMessag
         alone=words.startswith("/"),
         quoted=setting.quoted if called else None,
         recalled=bool(called and setting.quoted),
-        attachments=tuple(_attachment(file) for file in event.get("files") or ()),
+        attachments=_attachments(event) or _above(place, words, event["ts"], setting),
     )
 
 
@@ -217,10 +251,32 @@ def _words(text: str, setting: Setting, *, addressed: bool) -> str:
     """
     if not addressed:
         return text
-    bare = text.strip(" .!。！").lower()
+    bare = _bare(text)
     if bare in _QUIET:
         return "/quiet"
     return "/" + bare if bare in setting.words else text
+
+
+def _bare(text: str) -> str:
+    """A message as the command word that it may be."""
+    return text.strip(" .!。！").lower()
+
+
+def _above(place: Place, words: str, ts: str, setting: Setting) -> tuple[Attachment, ...]:
+    """What a bare command word in a thread is about: the file above it, or all that was said."""
+    if not setting.above or words[:1] != "/" or place.thread is None:
+        return ()
+    return _attachments(setting.above) or (_thread(place.channel, place.thread, ts),)
+
+
+def _thread(channel: str, root: str, until: str) -> Attachment:
+    """A whole thread, up to a message, as a text that is fetched later."""
+    named = f"thread:{channel}:{root}:{until}"
+    return Attachment(kind="other", id=named, name="thread.txt", mime="text/plain")
+
+
+def _attachments(message: Json) -> tuple[Attachment, ...]:
+    return tuple(_attachment(file) for file in message.get("files") or ())
 
 
 def _attachment(file: Json) -> Attachment:
@@ -287,6 +343,52 @@ def _command(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMes
         alone=True,
         reply_to=body.get("response_url"),
     )
+
+
+def _shortcut(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMessage | None:
+    """A message shortcut: its callback id names the command and what it is about.
+
+    The answer goes to the message's thread; where we are no member, by the response URL to the one
+    who asked, and is then about the message alone.
+    """
+    asked, user, channel = _SHORTCUT.fullmatch(body["callback_id"]), body["user"], body["channel"]
+    if asked is None:
+        return None
+    if not setting.strangers and (user.get("team_id") or me.account) != me.account:
+        return None
+    place = thread_place(me, channel["id"], _root(body["message"]))
+    if setting.outside:
+        place = whisper_place(me, channel["id"], user["id"])
+    return IncomingMessage(
+        key=delivery,
+        delivery=delivery,
+        place=place,
+        sender=_speaker(user["id"], setting, name=user.get("username") or user.get("name") or ""),
+        text="/" + asked[2],
+        said_at=setting.now,
+        position=setting.now * 1_000_000,
+        alone=True,
+        quoted=_quoted(body, setting) or None,
+        reply_to=body.get("response_url") if setting.outside else None,
+        attachments=() if setting.outside else _material(body, setting, whole=asked[1] == "thread"),
+    )
+
+
+def _quoted(body: Json, setting: Setting) -> str:
+    return readable(body["message"].get("text") or "", me="", people=setting.people)
+
+
+def _material(body: Json, setting: Setting, *, whole: bool) -> tuple[Attachment, ...]:
+    """What a shortcut is about besides the words of its message: the `whole` thread, or files.
+
+    Beside words, a picture is an illustration.
+    """
+    message = body["message"]
+    known = (message, setting.above) if setting.above else ()
+    if whole and any(one.get("reply_count") or one.get("thread_ts") for one in known):
+        return (_thread(body["channel"]["id"], _root(message), body["action_ts"]),)
+    said = _quoted(body, setting)
+    return tuple(one for one in _attachments(message) if one.kind == "document" or not said)
 
 
 def _press(body: Json, me: Me, setting: Setting, delivery: str) -> Outcome:

@@ -30,6 +30,7 @@ _TIERS = {
     "conversations.open": TIER_3,
     "chat.postEphemeral": TIER_4,
     "users.info": TIER_4,
+    "files.info": TIER_4,
     "files.getUploadURLExternal": TIER_4,
     "files.completeUploadExternal": TIER_4,
 }

@@ -110,6 +110,8 @@ def test_every_wrong_file_is_named_not_only_the_first(tmp_path: Path) -> None:
         ("blog", "lamps, 300 words", "", {"topic": "lamps, 300 words", "words": 300}),
         ("blog", "写写咖啡，500字", "", {"topic": "写写咖啡，500字", "words": 500}),
         ("blog", "10 words to avoid", "", {"topic": "10 words to avoid"}),
+        ("blog", "300 words.", "", {"words": 300}),
+        ("summarize", "30 words", "a long story", {"text": "a long story", "words": 30}),
         ("blog", "topic = tea words=99, style=x", "", {"topic": "tea", "words": 99, "style": "x"}),
         ("blog", "主题=茶 字数＝３００ 风格=好", "", {"topic": "茶", "words": 300, "style": "好"}),
         ("blog", "TOPIC=“tea words=9”", "", {"topic": "tea words=9"}),

@@ -241,8 +241,8 @@ def _take_number(
 ) -> str:
     """Take a number from before its word ("300 words"); the plain text that is left.
 
-    It must end a clause: "10 words to avoid" is a topic. In front of pasted text it must come
-    first, and is taken off it.
+    It must end a clause: "10 words to avoid" is a topic, which keeps its number also where that is
+    meant for us. In front of pasted text it must come first, and is taken off it.
     """
     words = "|".join(map(re.escape, parameter.after))
     pattern = rf"({_NUMBER})\s*(?:{words})\s*"
@@ -256,7 +256,15 @@ def _take_number(
         found[parameter.name] = checked(parameter, cue.group(1))
     except UserError:
         return plain  # a number of the matter itself; whoever means ours can name it
-    return plain[cue.end() :] if pasted else plain
+    if pasted:
+        return plain[cue.end() :]
+    alone = not _clause(plain[: cue.start()] + plain[cue.end() :])
+    return "" if alone else plain
+
+
+def _clause(text: str) -> str:
+    """What a text says, without the signs around it."""
+    return text.strip(" \t\n,，;；.。:：")
 
 
 def _take_led(parameter: Parameter, plain: str, found: dict[str, str | int]) -> str:

@@ -15,7 +15,7 @@ from bot.engine.commands import Call, Command
 from bot.engine.skills.arguments import Given, answered, understood
 from bot.engine.skills.author import Author, Occasion
 from bot.engine.skills.recipe import Parameter, Skill
-from bot.errors import BotError, UserError
+from bot.errors import BotError, PlatformRefused, UserError
 from bot.ports import Uses
 from bot.stats.span import local, midnight
 from bot.types import Attachment, Await, Done, Notice, Place, ReplyEvent, Role, Say
@@ -121,7 +121,10 @@ class Skills:
             raise UserError("skill.no_files")
         if file.size is not None and file.size > FILE_MAX:
             raise UserError("skill.file_too_large", name=name, most=FILE_MAX >> 10)
-        content = await self._fetch(call.place, file)
+        try:
+            content = await self._fetch(call.place, file)
+        except PlatformRefused as error:
+            raise UserError("skill.file_unreadable", name=name) from error
         return text_of(name, content)
 
     async def _check_quota(self, skill: Skill, call: Call) -> None:

@@ -5,6 +5,7 @@ No sockets here. Time is given by a callable, in seconds.
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ PER_MINUTE = {
     "users.info": 100,
     "usergroups.users.list": 20,
     "chat.postEphemeral": 100,
+    "files.info": 100,
     "files.getUploadURLExternal": 100,
     "files.completeUploadExternal": 100,
 }
@@ -49,6 +51,7 @@ FORM_ONLY = frozenset(
         "conversations.info",
         "users.info",
         "usergroups.users.list",
+        "files.info",
         "files.getUploadURLExternal",
     )
 )
@@ -76,7 +79,7 @@ class Shown:
     blocks: list[dict[str, Any]] = field(default_factory=list)
     metadata: dict[str, Any] | None = None
     only_for: str | None = None
-    files: list[str] = field(default_factory=list)
+    files: list[Any] = field(default_factory=list)
     deleted: bool = False
     history: list[tuple[float, str]] = field(default_factory=list)
 
@@ -122,6 +125,14 @@ class Call:
     outcome: str = ""
 
 
+@dataclass
+class Kept:
+    """A file that a person sent: what Slack tells of it, and what it holds."""
+
+    told: dict[str, Any]
+    content: bytes
+
+
 class SlackCore:
     """One workspace with our app in it."""
 
@@ -135,6 +146,7 @@ class SlackCore:
         self.links: list[str] = []
         self.cut: list[str] = []
         self.uploads: dict[str, bytes] = {}
+        self.files: dict[str, Kept] = {}
         self.users: dict[str, dict[str, str]] = {}
         self.sessions: dict[tuple[str, str], list[str]] = {}
         self.sessions_on = True
@@ -142,7 +154,7 @@ class SlackCore:
         self.channels: dict[str, str] = {"C1": "channel", "D1": "im", "G1": "group"}
         self.outside: set[str] = set()
         self.banned: dict[str, float] = {}
-        self.scopes = "chat:write,app_mentions:read"
+        self.scopes = "chat:write,app_mentions:read,files:read"
         self.responses: dict[str, tuple[float, int, str, str]] = {}
         self._recent: dict[str, deque[float]] = defaultdict(deque)
         self._last = 0
@@ -259,13 +271,50 @@ class SlackCore:
         return self._page(args, found[::-1])
 
     def _page(self, args: Mapping[str, Any], found: list[Shown]) -> dict[str, Any]:
+        """Within `oldest` and `latest`, from `cursor` on, at most `limit`."""
         low, high = float(args.get("oldest") or 0), float(args.get("latest") or 9e12)
-        kept = [m for m in found if low <= float(m.ts) <= high][: int(args.get("limit") or 100)]
-        told = [message.as_json() for message in kept]
+        start, most = int(args.get("cursor") or 0), int(args.get("limit") or 100)
+        within = [m for m in found if low <= float(m.ts) <= high]
+        kept = within[start : start + most]
+        told = [self.told(message) for message in kept]
         if str(args.get("include_all_metadata", "")).lower() not in ("true", "1"):
             for one in told:
                 one.pop("metadata", None)
-        return {"messages": told, "has_more": len(kept) < len(found)}
+        more = start + most < len(within)
+        after = {"response_metadata": {"next_cursor": str(start + most)}} if more else {}
+        return {"messages": told, "has_more": more, **after}
+
+    def told(self, message: Shown) -> dict[str, Any]:
+        """A message as the Web API tells it: the first of a thread knows that it is one."""
+        replies = sum(one.thread == message.ts for one in self._in(message.channel))
+        under = {"thread_ts": message.ts, "reply_count": replies} if replies else {}
+        return {**message.as_json(), **under}
+
+    def keep(self, name: str, content: bytes, where: str) -> dict[str, Any]:
+        """A person's file, to be had at an address that begins with `where`; what is told of it."""
+        named = f"F{len(self.files) + 1}"
+        told = {
+            "id": named,
+            "name": name,
+            "mimetype": mimetypes.guess_type(name)[0] or "text/plain",
+            "size": len(content),
+            "mode": "hosted",
+            "url_private_download": f"{where}{named}/download/{name}",
+        }
+        self.files[named] = Kept(told, content)
+        return told
+
+    def may(self, scope: str) -> bool:
+        """Whether our token was granted this."""
+        return scope in self.scopes.split(",")
+
+    def _files_info(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        if not self.may("files:read"):
+            raise Refusal("missing_scope")
+        kept = self.files.get(self._needed(args, "file"))
+        if kept is None:
+            raise Refusal("file_not_found")
+        return {"file": kept.told}
 
     def _conversations_info(self, args: Mapping[str, Any]) -> dict[str, Any]:
         return {"channel": {"id": self._channel(args)}}

@@ -1,4 +1,4 @@
-"""Payloads as Slack sends them: events, slash commands, presses."""
+"""Payloads as Slack sends them: events, slash commands, presses, message shortcuts."""
 
 from __future__ import annotations
 
@@ -103,3 +103,24 @@ def press(
         "trigger_id": f"{number}.2.trigger",
     }
     return body if whispered else {**body, "message": dict(on)}
+
+
+def shortcut(
+    user: str, channel: str, on: Mapping[str, Any], callback: str, url: str, *, at: str
+) -> dict[str, Any]:
+    """A message shortcut, used on the message `on`."""
+    return {
+        "type": "message_action",
+        "token": "verification-token",
+        "action_ts": at,
+        "team": {"id": TEAM, "domain": "desk"},
+        "user": {"id": user, "username": user.lower(), "name": user.lower(), "team_id": TEAM},
+        "channel": {"id": channel, "name": "somewhere"},
+        "is_enterprise_install": False,
+        "enterprise": None,
+        "callback_id": callback,
+        "trigger_id": f"{next(_numbers)}.3.trigger",
+        "response_url": url,
+        "message_ts": on["ts"],
+        "message": dict(on),
+    }

@@ -8,12 +8,14 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp import web
 
+from adapters.slack.manifest import manifest
 from tests.fakes.slack import payloads
 from tests.fakes.slack.core import BOT, FORM_ONLY, Call, Refusal, Shown, SlackCore
 
@@ -66,6 +68,7 @@ class FakeSlack:
         app.router.add_post("/respond/{token}", self._respond)
         app.router.add_post("/upload/{name}", self._upload)
         app.router.add_get("/socket/{ticket}", self._socket)
+        app.router.add_get("/files-pri/{place}/download/{name}", self._download)
         self.extend(app)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -153,6 +156,22 @@ class FakeSlack:
     async def _upload(self, request: web.Request) -> web.Response:
         self.core.uploads[request.match_info["name"]] = await request.read()
         return web.Response(text="OK")
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        """A file's content for who may read it; everybody else is led to the page for signing in.
+
+        Faults: those of a call, and `login`: that page with a 200, as some proxies make of it.
+        """
+        fault = self.faults.pop("download", None)
+        if fault == "login":
+            return web.Response(text="<html>Sign in to Desk", content_type="text/html")
+        if fault:
+            return self._struck(request, fault)
+        kept = self.core.files.get(request.match_info["place"].rpartition("-")[2])
+        token = request.headers.get("Authorization")
+        if kept is None or token != f"Bearer {BOT_TOKEN}" or not self.core.may("files:read"):
+            raise web.HTTPFound("https://desk.slack.com/?redir=files-pri")
+        return web.Response(body=kept.content, content_type=kept.told["mimetype"])
 
     # --- Socket Mode -------------------------------------------------------------------------
 
@@ -287,6 +306,7 @@ class FakeSlack:
         ts = self.core.stamp()
         kind = self.core.channels[channel]
         posted = Shown(channel=channel, ts=ts, user=user, thread=thread, text=text)
+        posted.files = list(more.get("files") or ())
         self.core.messages[channel, ts] = posted
         event = payloads.message(channel, kind, user, text, ts, thread_ts=thread, **more)
         if f"<@{BOT}>" not in text or kind == "im":
@@ -355,10 +375,31 @@ class FakeSlack:
         body = payloads.press(user, on.channel, told, value, url, whispered=whispered)
         return self.deliver(body)
 
+    def shortcut(self, user: str, on: Shown, callback: str) -> asyncio.Task[int]:
+        """A person uses a message shortcut, one that the manifest announces."""
+        if callback not in announced():
+            raise AssertionError(f"{callback}: no such shortcut in the manifest")
+        url = self._response_url(on.channel, user)
+        told, at = self.core.told(on), self.core.stamp()
+        return self.deliver(payloads.shortcut(user, on.channel, told, callback, url, at=at))
+
+    def upload(
+        self, user: str, channel: str, text: str, name: str, content: bytes, **more: Any
+    ) -> str:
+        """A person sends a file with words; the ts."""
+        file = self.core.keep(name, content, f"{self.url}/files-pri/T0DESK-")
+        return self.say(user, channel, text, subtype="file_share", files=[file], **more)
+
     def _response_url(self, channel: str, user: str) -> str:
         token = f"r{next(self._numbers)}"
         self.core.responses[token] = (time.time(), 0, channel, user)
         return f"{self.url}/respond/{token}"
+
+
+@cache
+def announced() -> frozenset[str]:
+    """The callback ids of the shortcuts that our manifest gives the app."""
+    return frozenset(one["callback_id"] for one in manifest()["features"]["shortcuts"])
 
 
 def _name(body: Mapping[str, Any]) -> str:
@@ -377,7 +418,7 @@ def _enveloped(body: Mapping[str, Any], envelope_id: str, attempt: int) -> dict[
     kind = "events_api"
     if "command" in body:
         kind = "slash_commands"
-    elif body.get("type") == "block_actions":
+    elif body.get("type") in ("block_actions", "message_action"):
         kind = "interactive"
     wrapped = {
         "type": kind,
