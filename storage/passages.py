@@ -64,12 +64,12 @@ class PassageStore:
                     result = await tx.run(
                         f"kb_find_{kind}", match=match, live=generation, limit=limit[kind]
                     )
-                    found.extend(map(_candidate, result))
+                    found.extend(map(candidate_of, result))
             return Hits(
                 generation=generation,
                 rows=rows,
                 frequencies=total,
-                exact=tuple(map(_candidate, exact)),
+                exact=tuple(map(candidate_of, exact)),
                 found=tuple(found),
                 calibration=str(live["calibration"]),
             )
@@ -159,7 +159,7 @@ class PassageStore:
         return [_stored(row) for row in await self._database.read(lambda tx: tx.run("kb_entries"))]
 
     async def questions(self) -> list[Candidate]:
-        return [_candidate(row) for row in await self._database.read(_all_questions)]
+        return [candidate_of(row) for row in await self._database.read(_all_questions)]
 
     async def texts(self, entry: int) -> list[TextDraft]:
         rows = await self._database.read(lambda tx: tx.run("kb_texts", entry=entry))
@@ -330,7 +330,8 @@ def _revision_cells(change: Switch, revision: Revision) -> dict[str, Cell]:
     }
 
 
-def _candidate(row: Row) -> Candidate:
+def candidate_of(row: Row) -> Candidate:
+    """An indexed text with its entry, from a row that has a column for each field."""
     return Candidate(
         id=_int(row["id"]),
         entry=_int(row["entry"]),
