@@ -37,6 +37,7 @@ from bot.types import (
     Place,
     ProviderHealth,
     Role,
+    Route,
     Sender,
     Settlement,
     Signal,
@@ -383,6 +384,34 @@ class Exchanges(Protocol):
 
 
 @value
+class BrokenOff:
+    """An answer that was cut off: its question, the pieces there are of it, and what was said
+    before it, oldest first. `continued`: another answer has gone on with it already.
+    """
+
+    answer: AnswerId
+    question: str
+    pieces: tuple[str, ...]
+    past: tuple[Turn, ...]
+    route: Route
+    continued: bool = False
+
+
+class Continuations(Protocol):
+    """Answers that broke off."""
+
+    async def broken_off(
+        self, answer: AnswerId | None, place: Place, memory: MemoryId, *, limit: int
+    ) -> BrokenOff | None:
+        """The one named (None: the newest), with at most `limit` turns from before it.
+
+        None: it was not given at this place, or is whole, or this memory does not hold it (any
+        more).
+        """
+        ...
+
+
+@value
 class Summary:
     """What a memory held up to turn number `through`; `later` turns were said after that."""
 
@@ -601,7 +630,9 @@ class Embedder(Protocol):
 __all__ = [
     "Adapter",
     "AnswerId",
+    "BrokenOff",
     "Clock",
+    "Continuations",
     "Deletes",
     "Depth",
     "Embedder",

@@ -306,12 +306,14 @@ class Grounds:
     """What the coming text rests on; before the first Text of an answer.
 
     `citations` are all that the text may name; `Done.citations` those that it did name.
+    `continues`: the text is the rest of that answer.
     """
 
     route: Route
     citations: tuple[Citation, ...] = ()
     model: str = ""
     confidence: float | None = None
+    continues: AnswerId | None = None
 
 
 @value
@@ -551,6 +553,13 @@ class AdmitAdmin:
     until: int
 
 
+@value
+class GoOn:
+    """The answer that settles with this is the rest of that one, which broke off."""
+
+    answer: AnswerId
+
+
 Change = (
     OpenTicket
     | Forget
@@ -566,6 +575,7 @@ Change = (
     | DraftBroadcast
     | StartBroadcast
     | AdmitAdmin
+    | GoOn
 )
 """What a reply does to the desk besides text; applied only with the settlement, once."""
 
@@ -653,6 +663,7 @@ class Lease:
 
     `until` is on the monotonic clock, in seconds; no byte leaves after it. `attempt` counts from 1.
     `taken_over` is true when another owner held it last and may still have calls in flight.
+    `signals` are what an earlier holder heard and could not settle.
     """
 
     conversation: ConversationId
@@ -664,6 +675,7 @@ class Lease:
     anchors: tuple[Anchor, ...] = ()
     answer: DurableAnswer | None = None
     taken_over: bool = False
+    signals: tuple[Signal, ...] = ()
 
     @property
     def id(self) -> AnswerId:

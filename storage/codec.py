@@ -19,6 +19,7 @@ from bot.types import (
     Forget,
     Forward,
     Gap,
+    GoOn,
     IncomingMessage,
     LedgerRow,
     MemoryId,
@@ -59,6 +60,7 @@ class _Change(msgspec.Struct, omit_defaults=True):
     draft: DraftBroadcast | None = None
     start: StartBroadcast | None = None
     admit: AdmitAdmin | None = None
+    goes_on: GoOn | None = None
 
 
 class _Written(msgspec.Struct, omit_defaults=True):
@@ -92,6 +94,7 @@ _TAGS: dict[type, str] = {
     DraftBroadcast: "draft",
     StartBroadcast: "start",
     AdmitAdmin: "admit",
+    GoOn: "goes_on",
 }
 
 _message = msgspec.json.Decoder(IncomingMessage)

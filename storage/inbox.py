@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import get_args
 
 from bot.clock import Clock
 from bot.errors import LeaseLost
 from bot.ports import Depth, Intake
 from bot.types import (
     Anchor,
-    AnswerId,
     DurableAnswer,
     Erase,
     IncomingMessage,
     Lease,
     Settlement,
     Signal,
-    SignalKind,
     StartBroadcast,
 )
 from storage.arrivals import Stored, add_arrival, add_message, arrival, message_row
@@ -28,8 +25,8 @@ from storage.codec import write_answer, write_place
 from storage.database import Database, Row, Tx
 from storage.dead import requeue
 from storage.erasure import fold_if_owed
-from storage.lines import Grant, lease_due
-from storage.rows import number, number_or_none, string_or_none, word
+from storage.lines import Grant, lease_due, signal_of
+from storage.rows import number, number_or_none
 from storage.settling import DEAD, DONE, fence, finish
 
 LEASE_SECONDS = 30.0
@@ -247,16 +244,5 @@ def _fence(lease: Lease) -> dict[str, str | int]:
 async def _take(tx: Tx, lease: Lease, *, now: int) -> tuple[Signal, ...]:
     """The signals that wait, oldest first; none for a lease that is over."""
     rows = await tx.run("take_signals", now=now, **_fence(lease))
-    return tuple(_signal(lease, row) for row in sorted(rows, key=lambda row: number(row, "id")))
-
-
-def _signal(lease: Lease, row: Row) -> Signal:
-    answer = number_or_none(row, "answer")
-    return Signal(
-        kind=word(row, "kind", get_args(SignalKind)),
-        conversation=lease.conversation,
-        answer=None if answer is None else AnswerId(answer),
-        position=number_or_none(row, "position"),
-        key=string_or_none(row, "key"),
-        text=string_or_none(row, "text"),
-    )
+    oldest_first = sorted(rows, key=lambda row: number(row, "id"))
+    return tuple(signal_of(lease.conversation, row) for row in oldest_first)

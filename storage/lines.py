@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import takewhile
+from typing import get_args
 
 from bot.types import (
     Anchor,
@@ -13,6 +14,8 @@ from bot.types import (
     Lease,
     MessageRef,
     Received,
+    Signal,
+    SignalKind,
     value,
 )
 from storage.codec import Undecodable, read_answer, read_message, read_place
@@ -63,8 +66,9 @@ async def _lease(tx: Tx, row: Row, grant: Grant) -> Lease | None:
         [{"id": m.id, "epoch": epoch, "counted": int(m.id == answer)} for m in messages],
     )
     before = string_or_none(row, "owner")
+    key = ConversationId(string(row, "key"))
     return Lease(
-        conversation=ConversationId(string(row, "key")),
+        conversation=key,
         epoch=epoch,
         owner=grant.owner,
         until=grant.deadline,
@@ -73,6 +77,7 @@ async def _lease(tx: Tx, row: Row, grant: Grant) -> Lease | None:
         anchors=await _anchors(tx, answer) if head["begun"] else (),
         answer=await _answer(tx, answer) if head["answer"] == answer else None,
         taken_over=before is not None and before != grant.owner,
+        signals=await _signals(tx, conversation, key),
     )
 
 
@@ -125,6 +130,24 @@ def _received(row: Row) -> Received:
     except Undecodable as error:
         raise _Unreadable(number(row, "id"), f"cannot be read back: {error}") from error
     return Received(id=number(row, "id"), message=message, received_at=number(row, "received_at"))
+
+
+async def _signals(tx: Tx, conversation: int, key: ConversationId) -> tuple[Signal, ...]:
+    rows = await tx.run("held_signals", conversation=conversation)
+    return tuple(signal_of(key, row) for row in rows)
+
+
+def signal_of(conversation: ConversationId, row: Row) -> Signal:
+    """A row of the table signal."""
+    answer = number_or_none(row, "answer")
+    return Signal(
+        kind=word(row, "kind", get_args(SignalKind)),
+        conversation=conversation,
+        answer=None if answer is None else AnswerId(answer),
+        position=number_or_none(row, "position"),
+        key=string_or_none(row, "key"),
+        text=string_or_none(row, "text"),
+    )
 
 
 async def _anchors(tx: Tx, answer: AnswerId) -> tuple[Anchor, ...]:

@@ -16,6 +16,7 @@ from bot.types import (
     Forget,
     Forward,
     Gap,
+    GoOn,
     IncomingMessage,
     Lease,
     LedgerRow,
@@ -37,7 +38,7 @@ from storage.erasure import erase
 from storage.lines import put_to_sleep
 from storage.office import admit
 from storage.rows import number
-from storage.skills import add_use, close_forms, open_form
+from storage.skills import apply_skill, close_forms
 from storage.threads import shared
 
 DONE = 2
@@ -79,6 +80,7 @@ async def finish(
     if settlement.ledger is not None:
         await _add_ledger(tx, settlement.ledger, lease, settlement)
     await tx.run("drop_answer", id=lease.id)
+    await tx.run("drop_signals", conversation=conversation)
     if settlement.outcome == "declined" and shared(lease.place):
         await tx.run("leave_party", conversation=conversation, sender=lease.sender.user)
     await put_to_sleep(tx, conversation, now=now)
@@ -146,16 +148,16 @@ async def _apply(tx: Tx, change: Change, lease: Lease, settlement: Settlement, *
                 conversation=lease.conversation,
                 now=now,
             )
-        case Await():
-            await open_form(tx, change, settlement)
-        case UseSkill():
-            await add_use(tx, change, lease, settlement, now=now)
+        case Await() | UseSkill():
+            await apply_skill(tx, change, lease, settlement, now=now)
         case Audit() | SetRole() | SetQuota():
             await apply_access(tx, change, lease, settlement, now=now)
         case DraftBroadcast() | StartBroadcast():
             await apply_broadcast(tx, change, settlement, now=now)
         case AdmitAdmin():
             await admit(tx, change, lease, now=now)
+        case GoOn():
+            await tx.run("go_on", answer=lease.id, continues=change.answer)
         case Erase():
             await erase(tx, settlement, now=now)
         case _:

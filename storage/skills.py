@@ -51,7 +51,17 @@ async def close_forms(tx: Tx, settlement: Settlement) -> None:
         await tx.run("close_forms", person=settlement.person, memory=settlement.memory)
 
 
-async def open_form(tx: Tx, form: Await, settlement: Settlement) -> None:
+async def apply_skill(
+    tx: Tx, change: Await | UseSkill, lease: Lease, settlement: Settlement, *, now: int
+) -> None:
+    """A question to the person, or one more use."""
+    if isinstance(change, Await):
+        await _open_form(tx, change, settlement)
+    else:
+        await _add_use(tx, change, lease, settlement, now=now)
+
+
+async def _open_form(tx: Tx, form: Await, settlement: Settlement) -> None:
     """The person's next plain message answers this."""
     await tx.run(
         "open_form",
@@ -64,7 +74,9 @@ async def open_form(tx: Tx, form: Await, settlement: Settlement) -> None:
     )
 
 
-async def add_use(tx: Tx, use: UseSkill, lease: Lease, settlement: Settlement, *, now: int) -> None:
+async def _add_use(
+    tx: Tx, use: UseSkill, lease: Lease, settlement: Settlement, *, now: int
+) -> None:
     """One more use of a skill."""
     await tx.run(
         "add_skill_use", person=settlement.person, skill=use.skill, at=now, answer=lease.id

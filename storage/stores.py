@@ -6,6 +6,7 @@ from bot.clock import Clock
 from bot.types import value
 from storage.access import SqlAudits, SqlDirectory, SqlSpending
 from storage.broadcasts import SqlBroadcasts
+from storage.continuing import SqlContinuations
 from storage.database import Database
 from storage.erasure import SqlExports
 from storage.history import SqlHistory
@@ -30,6 +31,7 @@ class Stores:
     inbox: SqlInbox
     people: SqlPeople
     history: SqlHistory
+    continuations: SqlContinuations
     tickets: SqlTickets
     ledger: SqlLedger
     passages: PassageStore
@@ -58,6 +60,7 @@ def stores(database: Database, clock: Clock) -> Stores:
         inbox=SqlInbox(database, clock),
         people=SqlPeople(database, clock),
         history=SqlHistory(database),
+        continuations=SqlContinuations(database),
         tickets=SqlTickets(database),
         ledger=SqlLedger(database),
         passages=PassageStore(database),

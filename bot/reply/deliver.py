@@ -247,7 +247,7 @@ class _Delivery(Screen):
             if self._aside:
                 await self._say(self._aside.popleft())
                 continue
-            if reader.done() or (self._hold.stop.is_set() and self._record):
+            if reader.done() or self._unwanted():
                 return
             now = self._clock.monotonic()
             at, paced = self.next_at(now)
@@ -255,6 +255,13 @@ class _Delivery(Screen):
                 await self.step()
             else:
                 await self._idle(at, now, paced=paced)
+
+    def _unwanted(self) -> bool:
+        """The person wants no more of it. A command that only gives notice is over before that."""
+        if not (self._hold.stop.is_set() and self._record):
+            return False
+        alone = self._hold.lease.messages[0].message.alone
+        return self._hold.taken_back or self.live is not None or not alone
 
     async def _idle(self, at: float | None, now: float, *, paced: bool) -> None:
         """Until something is due, or more came; shows that we write while there is no text."""

@@ -17,8 +17,8 @@ RETRY_SECONDS = 1.0
 class Hold:
     """Holds one lease; `keep` runs beside the work and ends with it.
 
-    `stop` is set when the person wants no more of this answer; `restart` when the question was
-    edited; `drop` when it was deleted. `anchors`: what is on screen by part, also since the lease.
+    `stop` is set when the person wants no more of this answer, or its question was `edited` or
+    `deleted`, by key. `anchors`: what is on screen by part, also since the lease.
     `shown`: all there is to say stands; only the settlement is left.
     `visible`: text of the answer stands there; `durable`: the whole of it is written down.
     """
@@ -33,9 +33,16 @@ class Hold:
         self.shown = False
         self.durable = lease.answer is not None
         self.visible = any(a.kind == "text" and a.size != 0 for a in lease.anchors)
+        for signal in lease.signals:
+            self._take(signal)
         self._inbox = inbox
         self._clock = clock
         self._lost = False
+
+    @property
+    def taken_back(self) -> bool:
+        """The question as it was is not asked any more."""
+        return bool(self.edited or self.deleted)
 
     def guard(self) -> None:
         """Raise LeaseLost unless the lease still holds now."""
@@ -79,7 +86,7 @@ class Hold:
             case "stop":
                 named = signal.answer == self.lease.id
                 later = signal.answer is None and (signal.position or 0) > last
-                if (named or later) and not self.lease.messages[0].message.alone:
+                if named or later:
                     self.stop.set()
                     self.stopped_by.extend(filter(None, [signal.key]))
             case "edit" if signal.key in keys:

@@ -153,12 +153,20 @@ ON CONFLICT DO NOTHING RETURNING id;
 SELECT 1 AS found FROM signal
  WHERE conversation = (SELECT id FROM conversation WHERE key = :key) AND taken_at IS NULL LIMIT 1;
 
--- take_signals: for the holder of the lease alone
-UPDATE signal SET taken_at = :now
+-- take_signals: for the holder of the lease alone, which has them in hand until it settles
+UPDATE signal SET taken_at = :now, held = 1
  WHERE conversation = (SELECT id FROM conversation
                         WHERE key = :key AND epoch = :epoch AND owner = :owner)
    AND taken_at IS NULL
 RETURNING id, kind, answer, position, key, text;
+
+-- held_signals: what a holder that never settled was told of its answer; an edit has changed the
+-- message itself
+SELECT id, kind, answer, position, key, text FROM signal
+ WHERE conversation = :conversation AND held = 1 AND kind IN ('stop', 'delete') ORDER BY id;
+
+-- drop_signals: settled, so nothing has to hear of them again
+UPDATE signal SET held = 0 WHERE conversation = :conversation AND held = 1;
 
 -- open_message: one that an edit or a deletion may still reach, and whether work on it has begun
 SELECT i.id, i.body, i.answer,

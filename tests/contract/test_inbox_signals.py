@@ -149,6 +149,26 @@ async def test_a_deletion_between_attempts_waits_for_the_lease_that_cleans_the_s
     assert await desk.inbox.heed(await lease_one(desk), 0) == (gone,)
 
 
+async def test_what_was_heard_and_not_settled_is_heard_by_the_next_holder(
+    desk: Stores, clock: HandClock
+) -> None:
+    """A stop and a deletion; an edit has changed the message itself. Settled, they are over."""
+    await put(desk, message(1))
+    old = await lease_one(desk, "old")
+    stop = _stop(old, 9)
+    gone = Signal(kind="delete", conversation=old.conversation, key="m1")
+    edit = Signal(kind="edit", conversation=old.conversation, key="m1", text="better")
+    await desk.inbox.put([intake(signal=one) for one in (stop, gone, edit)])
+    assert await desk.inbox.heed(old, 0) == (stop, gone, edit)
+    clock.pass_(31)
+    new = await lease_one(desk, "new")
+    assert (new.signals, texts(new)) == ((stop, gone), ["better"])
+    assert await desk.inbox.heed(new, 0) == ()
+    await desk.inbox.settle(new, settlement())
+    await put(desk, message(2))
+    assert (await lease_one(desk)).signals == ()
+
+
 async def test_a_signal_to_a_place_where_nothing_was_said_is_dropped(desk: Stores) -> None:
     signal = Signal(kind="stop", conversation=place("nowhere").conversation, position=1)
     assert await desk.inbox.put([intake(signal=signal)]) == [False]

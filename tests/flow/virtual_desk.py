@@ -67,6 +67,10 @@ class Killer:
         self.dead = asyncio.Event()
         self._at = at
 
+    def strike(self, points: int) -> None:
+        """At the n-th point from now."""
+        self._at = self.passed + points
+
     async def point(self) -> None:
         """One of the places where a kill may strike."""
         self.passed += 1
