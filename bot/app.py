@@ -16,6 +16,7 @@ import structlog
 from bot.config import Config, Loaded
 from bot.control import ControlServer, socket_path
 from bot.desk import Desk, build_engine, change, numbers, open_desk, price_of, take_in
+from bot.engine.alarm import Alarm
 from bot.engine.commands import Commands
 from bot.engine.engine import Engine
 from bot.engine.route import interrupting
@@ -133,6 +134,14 @@ class Service:
         self._readiness: Readiness | None = None
         self.public = True
         config, stores = desk.config, desk.stores
+        self._alarm = Alarm(
+            stores.inbox,
+            stores.directory,
+            desk.clock,
+            admins=config.admins,
+            staff=config.staff,
+            locale=config.desk.locale,
+        )
         self._worker = Worker(
             stores.inbox,
             stores.people,
@@ -145,6 +154,7 @@ class Service:
             staff=config.staff,
             locale=config.desk.locale,
             random=SystemRandom(),
+            lost=self._alarm.lost,
         )
 
     @classmethod
@@ -268,6 +278,7 @@ class Service:
             if self._desk.config.desk.busy == "interrupt":
                 intakes = [interrupting(one) for one in intakes]
             await self._desk.stores.inbox.put(intakes)
+            await self._alarm.heed(intakes)
             self._observer.taken(len(intakes), self._desk.clock.monotonic() - begun)
 
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from random import Random
@@ -52,6 +52,10 @@ BATCH = 32
 """Leases taken in one transaction; more would keep the writer from others' commits."""
 
 
+async def _nobody(_place: Place) -> None:
+    """Who is told of lost notices where nobody watches."""
+
+
 class Worker:
     """Works leases, many at once, until drained. One conversation is one task."""
 
@@ -69,6 +73,7 @@ class Worker:
         staff: Place | None,
         locale: str,
         random: Random,
+        lost: Callable[[Place], Awaitable[None]] = _nobody,
     ) -> None:
         self._inbox = inbox
         self._people = people
@@ -82,6 +87,7 @@ class Worker:
         self._staff = staff
         self._locale = locale or "en"
         self._random = random
+        self._lost = lost
         self._active: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
         self._draining = asyncio.Event()
@@ -224,7 +230,7 @@ class Worker:
             else:
                 await self._inbox.settle(hold.lease, _with_stop(settlement, hold))
                 self._count(settlement)
-                _note_lost_relay(hold.lease, settlement)
+                await self._note_lost_relay(hold.lease, settlement)
         except LeaseLost:
             raise
         except TimeoutError:
@@ -294,6 +300,7 @@ class Worker:
         ours = lease.messages[0].message.origin == "relay"
         if ours:
             log.error("relay_given_up", place=lease.place.conversation, reference=name)
+            await self._lost(lease.place)
         person = await self._people.person(lease.place, lease.sender)
         forwards: tuple[Forward, ...] = ()
         alarming = spent or error.alert or error.says == "error.internal"
@@ -320,6 +327,12 @@ class Worker:
         await self._inbox.bury(lease, settlement, error=f"{name}: {error}")
         self.observer.buried()
         self._count(settlement)
+
+    async def _note_lost_relay(self, lease: Lease, settlement: Settlement) -> None:
+        """A notice that reached nobody is told to the operator: the customer counts on it."""
+        if settlement.outcome == "undeliverable" and lease.messages[0].message.origin == "relay":
+            log.error("relay_undeliverable", place=lease.place.conversation, message_id=lease.id)
+            await self._lost(lease.place)
 
     def _count(self, settlement: Settlement) -> None:
         """Tell who counts."""
@@ -348,12 +361,6 @@ class Worker:
             log.warning("apology_failed", answer_id=hold.lease.id, kind=type(error).__name__)
             return False
         return True
-
-
-def _note_lost_relay(lease: Lease, settlement: Settlement) -> None:
-    """A notice that reached nobody is told to the operator: the customer counts on it."""
-    if settlement.outcome == "undeliverable" and lease.messages[0].message.origin == "relay":
-        log.error("relay_undeliverable", place=lease.place.conversation, message_id=lease.id)
 
 
 def _with_stop(settlement: Settlement, hold: Hold) -> Settlement:

@@ -103,12 +103,17 @@ class Numbers:
     # --- unasked -----------------------------------------------------------------------------
 
     async def arm(self) -> None:
-        """Have the next digest written when it is due. Once in line it is not put there again."""
+        """Have the next digest written when it is due. Once in line it is not put there again.
+
+        Another time or zone in the settings is another occasion: it is put in line beside the one
+        of the settings before, which will find itself unwanted.
+        """
         if not self._desk.digest or self._staff is None:
             return
         now = self._clock.now()
         day, due = next_due(now, self._desk.digest, self._zone)
-        key = f"{DIGEST}{day}"
+        occasion = self._occasion(day)
+        key = f"{DIGEST}{occasion}"
         timer = IncomingMessage(
             key=key,
             place=TIMER,
@@ -117,20 +122,25 @@ class Numbers:
             said_at=now,
             position=due,
             origin="timer",
-            forward=Forward(place=self._staff, text=str(day), key=key),
+            forward=Forward(place=self._staff, text=occasion, key=key),
         )
         await self._inbox.put_later(timer, due_at=due)
 
     async def _unasked(self, call: Call) -> AsyncIterator[ReplyEvent]:
         """The timer's turn: the next one first, then the day before the one it was set for.
 
-        Nothing is said where digests were turned off or moved elsewhere since.
+        Nothing is said where digests were turned off since, or moved to another time or place.
         """
         await self.arm()
-        if self._desk.digest and self._is_staff(call.place):
-            day = _day(call.argument) - timedelta(days=1)
-            yield Say(text=await self._reports.digest(day, call.locale))
+        day = _day(call.argument.partition(" ")[0])
+        if self._is_staff(call.place) and call.argument == self._occasion(day):
+            before = day - timedelta(days=1)
+            yield Say(text=await self._reports.digest(before, call.locale))
         yield Done(route="relay", remember=False)
+
+    def _occasion(self, day: date) -> str:
+        """A digest by its day, and by the settings that it was asked for with."""
+        return f"{day} {self._desk.digest} {self._zone}"
 
     def _is_staff(self, place: Place) -> bool:
         return self._staff is not None and place.conversation == self._staff.conversation

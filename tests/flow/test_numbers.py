@@ -14,7 +14,7 @@ import pytest
 
 from bot.clock import SystemClock
 from bot.config import DeskConfig
-from bot.desk import numbers
+from bot.desk import build_engine, numbers
 from bot.types import (
     Done,
     File,
@@ -33,7 +33,7 @@ from tests.contract.stores import HandClock
 from tests.fakes.scripted import ScriptedModel
 from tests.fakes.telegram.core import FakeTelegram
 from tests.flow.running import running, until
-from tests.flow.spoken import ADMIN, ANN, BOB, GROUP, STAFF_ROOM, Spoken, spoken
+from tests.flow.spoken import ADMIN, ANN, BOB, GROUP, STAFF_ROOM, Spoken, desk_over, spoken
 from tests.flow.test_desk import bot_says
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -156,8 +156,15 @@ async def test_a_hostile_question_marks_up_nothing() -> None:
 
 
 async def due(desk: Spoken, channel: str = STAFF_ROOM) -> list[str]:
+    """What is said in this one place."""
+    said = await due_in(desk)
+    assert {place for place, _ in said} <= {channel}
+    return [text for _, text in said]
+
+
+async def due_in(desk: Spoken) -> list[tuple[str, str]]:
     """What the worker would do with what is due: timers settle with their forward, relays speak."""
-    said: list[str] = []
+    said: list[tuple[str, str]] = []
     while leases := await desk.stores.inbox.lease("me", 8):
         for lease in leases:
             message = lease.messages[0].message
@@ -165,9 +172,8 @@ async def due(desk: Spoken, channel: str = STAFF_ROOM) -> list[str]:
                 assert message.forward is not None
                 await _settle(desk, lease, message.forward)
                 continue
-            assert lease.place.channel == channel
             events = [event async for event in desk.engine.handle(lease)]
-            said += [event.text for event in events if isinstance(event, Say)]
+            said += [(lease.place.channel, e.text) for e in events if isinstance(e, Say)]
             assert isinstance(events[-1], Done)
             assert events[-1].route == "relay"
             await _settle(desk, lease)
@@ -227,6 +233,43 @@ async def test_turned_off_since_it_was_armed_it_is_silent_and_not_armed_again() 
         assert await due(desk) == []
 
 
+async def test_another_time_or_zone_in_the_settings_bites_at_the_next_start() -> None:
+    """The one that waits from before finds itself unwanted; the new one comes, once a day."""
+    moved = replace(MORNING, digest="07:30", timezone="Asia/Kolkata")
+    async with desk_at("2026-03-17T12:00") as desk:
+        await numbers(desk.desk).arm()
+        config = replace(desk.desk.config, desk=moved)
+        changed = desk_over(desk.stores, config, desk.model, desk.clock)
+        desk.engine, _ = await build_engine(changed)
+        await numbers(changed).arm()
+        said = []
+        for hour in range(48):
+            desk.clock.ms = at("2026-03-17T13:00") + hour * 3_600_000
+            said += [(hour, text.splitlines()[0]) for text in await due(desk)]
+    # 07:30 in Kolkata is 03:00 in Berlin in winter.
+    assert said == [
+        (14, "Daily digest · 2026-03-17 Tue · Asia/Kolkata"),
+        (38, "Daily digest · 2026-03-18 Wed · Asia/Kolkata"),
+    ]
+
+
+async def test_another_staff_place_bites_at_the_next_start() -> None:
+    """The old place hears no more of it."""
+    async with desk_at("2026-03-17T12:00") as desk:
+        await numbers(desk.desk).arm()
+        elsewhere = Place(platform="telegram", account="1", channel="-900")
+        config = replace(desk.desk.config, staff=elsewhere)
+        changed = desk_over(desk.stores, config, desk.model, desk.clock)
+        desk.engine, _ = await build_engine(changed)
+        await numbers(changed).arm()
+        desk.clock.ms = at("2026-03-18T09:00")
+        for day in (17, 18):
+            desk.clock.ms = at(f"2026-03-{day + 1}T09:00")
+            [(place, text)] = await due_in(desk)
+            assert place == "-900"
+            assert f"2026-03-{day}" in text
+
+
 async def test_an_admin_may_read_it_at_any_time_in_private() -> None:
     async with desk_at("2026-03-18T10:00") as desk:
         assert "2026-03-17 Tue" in (await desk.say("/digest", ADMIN)).text
@@ -261,14 +304,16 @@ async def test_the_running_desk_arms_it_at_start_and_posts_it_where_staff_read(
         assert "digest:" in body
         assert 0 < ahead <= 24 * 3_600_000
         past = IncomingMessage(
-            key="digest:2020-01-02",
+            key="digest:2020-01-02 09:00 UTC",
             place=replace(staff, platform="timer", channel="digest"),
             sender=Sender(user="frontdesk"),
             text="",
             said_at=0,
             position=0,
             origin="timer",
-            forward=Forward(place=staff, text="2020-01-02", key="digest:2020-01-02"),
+            forward=Forward(
+                place=staff, text="2020-01-02 09:00 UTC", key="digest:2020-01-02 09:00 UTC"
+            ),
         )
         await run.desk.stores.inbox.put_later(past, due_at=0)
         await until(lambda: any("2020-01-01" in text for text in bot_says(telegram, room.id)))
