@@ -27,7 +27,7 @@ class MarkFilter:
         if not self._held and not self._thinking and not self._lead and "<" not in text:
             return text
         text = self._held + text
-        keep = _held_from(text, (_ANSWER,) if self._thinking or _open(text) else _ALL)
+        keep = _held_from(text, (_ANSWER,) if _open(text, before=self._thinking) else _ALL)
         text, self._held = text[:keep], text[keep:]
         return self._visible(text)
 
@@ -63,9 +63,10 @@ class MarkFilter:
 _ALL = (_THINK, *_DROPPED)
 
 
-def _open(text: str) -> bool:
-    """Whether a thought is open at the end of this text."""
-    return text.rfind(_THINK) > text.rfind(_ANSWER)
+def _open(text: str, *, before: bool) -> bool:
+    """Whether a thought is open at the end of this text: the last tag tells, or what was before."""
+    opened, closed = text.rfind(_THINK), text.rfind(_ANSWER)
+    return before if opened == closed else opened > closed
 
 
 def _held_from(text: str, marks: tuple[str, ...]) -> int:

@@ -9,14 +9,14 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.config import ModelConfig, Secret
 from bot.errors import ModelRefused, ModelUnavailable
 from bot.model.auth import Bearer, SignedToken
 from bot.model.extractive import pieces
-from bot.model.loops import LoopGuard, period
+from bot.model.loops import PERIOD_MAX, REPEATS, SPAN, WINDOW, LoopGuard, period
 from bot.model.marks import MarkFilter
 from bot.model.tokens import Calibration, cost, prompt_tokens, tokens
 from bot.model.vitals import Vitals
@@ -112,6 +112,7 @@ MARKED = st.lists(
 ).map("".join)
 
 
+@example("<think><think><think></think><|begin_of_box|>", [7, 31])
 @given(MARKED, st.lists(st.integers(0, 200), max_size=20))
 def test_marks_are_found_wherever_the_stream_is_cut(text: str, places: list[int]) -> None:
     def filtered(parts: list[str]) -> tuple[str, int]:
@@ -143,6 +144,25 @@ def test_a_loop_is_told_from_a_table_and_a_ruler(text: str, looping: bool) -> No
 def test_the_period_is_that_of_the_tail() -> None:
     assert period("x" * 100 + "abc" * 300) == 3
     assert period("abc") is None
+    assert period("") is None
+
+
+@given(
+    st.text("ab", max_size=40),
+    st.text("ab", min_size=1, max_size=PERIOD_MAX + 5),
+    st.integers(1, 600),
+    st.integers(0, PERIOD_MAX),
+)
+def test_a_loop_is_found_wherever_trying_every_length_would_find_it(
+    before: str, unit: str, times: int, cut: int
+) -> None:
+    tail = (before + unit * times + unit[:cut])[-WINDOW:]
+
+    def repeats(length: int) -> bool:
+        span = max((REPEATS + 1) * length, SPAN)
+        return span <= len(tail) and tail[-span:-length] == tail[length - span :]
+
+    assert period(tail) == next((n for n in range(1, PERIOD_MAX + 1) if repeats(n)), None)
 
 
 def test_health_goes_up_and_down_with_traffic() -> None:
