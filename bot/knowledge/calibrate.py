@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from bot.knowledge.confidence import FEATURES, Calibration, Logistic
+from bot.knowledge.confidence import EVERY, FEATURES, Calibration, Logistic
 from bot.types import value
 
 PAIRS_MIN = 200
@@ -28,6 +28,9 @@ SCOPE_SIGNS = ("score", "coverage", "likeness", "length")
 TOP_SIGNS = ("score", "gap", "coverage", "row_coverage", "likeness", "covered", "length")
 """The signs each number uses: the share of unknown terms is left out, it depends on the base's
 size and put the shipped scope off by .5 on large bases."""
+SCOPE_MEANING = ("nearness", "standout", "lexical")
+TOP_MEANING = ("nearness", "nearness_gap", "standout", "agreement", "lexical")
+"""The signs that each uses too where an embedder gave them."""
 _RIDGE = 0.1
 _ROUNDS = 25
 
@@ -49,8 +52,15 @@ def calibrate(samples: Sequence[Sample], *, gap_from: float = 0.1) -> Calibratio
     """
     inside = [s.vector for s in samples if s.kind == "in"]
     far = [s.vector for s in samples if s.kind == "far"]
-    scope = fit([(v, True) for v in inside] + [(v, False) for v in far], SCOPE_SIGNS)
-    top = fit([(sample.vector, sample.right) for sample in samples], TOP_SIGNS)
+    meant = bool(samples) and len(samples[0].vector) == len(EVERY)
+    scope = fit(
+        [(v, True) for v in inside] + [(v, False) for v in far],
+        SCOPE_SIGNS + SCOPE_MEANING if meant else SCOPE_SIGNS,
+    )
+    top = fit(
+        [(sample.vector, sample.right) for sample in samples],
+        TOP_SIGNS + TOP_MEANING if meant else TOP_SIGNS,
+    )
     clear = [s for s in samples if s.vector[FEATURES.index("gap")] >= gap_from]
     return Calibration(
         scope=scope,
@@ -111,7 +121,8 @@ def _direct_from(stated: list[tuple[float, bool]]) -> float:
 
 def fit(rows: Sequence[tuple[tuple[float, ...], bool]], uses: Sequence[str]) -> Logistic:
     """Ridge logistic regression on some of the signs by Newton's method; deterministic."""
-    places = [FEATURES.index(name) for name in uses]
+    places = [EVERY.index(name) for name in uses]
+    width = len(rows[0][0]) if rows else len(FEATURES)
     points = [((1.0, *(vector[at] for at in places)), float(label)) for vector, label in rows]
     beta = [0.0] * (len(places) + 1)
     for _ in range(_ROUNDS):
@@ -122,7 +133,7 @@ def fit(rows: Sequence[tuple[tuple[float, ...], bool]], uses: Sequence[str]) -> 
     weights = dict(zip(places, beta[1:], strict=True))
     return Logistic(
         bias=round(beta[0], 4),
-        weights=tuple(round(weights.get(at, 0.0), 4) for at in range(len(FEATURES))),
+        weights=tuple(round(weights.get(at, 0.0), 4) for at in range(width)),
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bot.knowledge.fusion import Part
+from bot.knowledge.meaning import Nearness
 from bot.knowledge.rank import Asked, Ranked
 from bot.knowledge.terms import LIGHT
 from bot.types import value
@@ -25,10 +27,19 @@ FEATURES = (
     "covered",
 )
 
+MEANING = ("nearness", "nearness_gap", "standout", "agreement", "lexical")
+"""What an embedder adds; with it "score" and "gap" are those of words and meaning together."""
+EVERY = FEATURES + MEANING
+_STANDOUT = 10.0
+"""Standard deviations above the base's mean cosine that count as 1."""
+
 
 @value
 class Signs:
-    """What the confidence is judged by; every one between 0 and 1, in the order of FEATURES."""
+    """What the confidence is judged by: FEATURES in their order, where meaning was asked EVERY.
+
+    All between 0 and 1 but "nearness_gap", which is below 0 where another entry is nearer.
+    """
 
     vector: tuple[float, ...]
 
@@ -52,6 +63,27 @@ def signs(asked: Asked, ranked: Sequence[Ranked]) -> Signs:
             asked.unknown,
             length,
             min(1.0, covered / 5),
+        )
+    )
+
+
+def with_meaning(words: Signs, found: Sequence[Part], near: Nearness) -> Signs:
+    """The signs of a ranking by words and meaning, EVERY one of them."""
+    if not found:
+        return Signs(vector=(*words.vector, 0.0, 0.0, 0.0, 0.0, 0.0))
+    top = found[0]
+    nearest = max(found, key=lambda one: one.nearness or 0.0)
+    worded = max(found, key=lambda one: one.lexical)
+    others = max((one.nearness or 0.0 for one in found if one.entry != top.entry), default=0.0)
+    above = (max(near.cosines.values(), default=0.0) - near.mean) / (near.spread or 1.0)
+    return Signs(
+        vector=(
+            *words.vector,
+            top.nearness or 0.0,
+            (top.nearness or 0.0) - others,
+            min(1.0, max(0.0, above / _STANDOUT)),
+            float(nearest.entry == worded.entry),
+            worded.lexical,
         )
     )
 
@@ -95,6 +127,11 @@ DEFAULT = Calibration(
 in force until a base has enough pairs of its own."""
 
 
+def fits(calibration: Calibration, signs: Sequence[str]) -> bool:
+    """It was made for these signs."""
+    return len(calibration.scope.weights) == len(calibration.top.weights) == len(signs)
+
+
 def decode(stored: str) -> Calibration:
     """A stored calibration, or the shipped one where there is none or it is of another make."""
     if not stored:
@@ -103,8 +140,7 @@ def decode(stored: str) -> Calibration:
         found = msgspec.json.decode(stored, type=Calibration)
     except msgspec.DecodeError:
         return DEFAULT
-    fits = len(found.scope.weights) == len(found.top.weights) == len(FEATURES)
-    return found if fits else DEFAULT
+    return found if fits(found, FEATURES) else DEFAULT
 
 
 def encode(calibration: Calibration) -> str:
