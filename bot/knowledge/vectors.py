@@ -47,7 +47,7 @@ class Matrix:
     def __init__(self, rows: Sequence[Row]) -> None:
         """Raises ValueError for rows of different lengths."""
         ordered = sorted(rows, key=lambda row: row.id)
-        self.dim = len(ordered[0].content) if ordered else 0
+        self.dim = len(ordered[0].packed.content) if ordered else 0
         if any(len(row.packed.content) != self.dim for row in ordered):
             raise ValueError("vectors of different lengths")
         self._ids = np.array([row.id for row in ordered], dtype=np.int64)
