@@ -37,6 +37,27 @@ _OK = re.compile(rb'\s*\{\s*"ok"\s*:\s*true\s*,')
 the call, so it is told what it is told for inline messages: done."""
 
 
+class _Chat(msgspec.Struct):
+    id: int
+    type: str
+
+
+class _Message(msgspec.Struct):
+    message_id: int
+    date: int
+    chat: _Chat
+
+
+class _Sent(msgspec.Struct):
+    """What is read of the answer to a message of ours: the rest, too, only repeats what we sent."""
+
+    ok: bool
+    result: _Message
+
+
+_SEND, _SENT = "/sendMessage", msgspec.json.Decoder(_Sent)
+
+
 class NotSent(NetworkError):
     """No byte of the request left: it surely had no effect."""
 
@@ -116,9 +137,7 @@ class AiohttpRequest(BaseRequest):
         status, body, hint = await self._exchange(method, url, _body(request_data), limits)
         if status == TOO_MANY:
             raise Flooded(retry_seconds(body, hint))
-        if url.endswith(_EDIT) and _OK.match(body):
-            return status, _DONE
-        return status, body
+        return status, _shortened(url, body) if status == FOUND else body
 
     async def download(self, url: str, most: int) -> bytes | None:
         """A file; None when it is larger than `most` bytes, or gone. Raises NotSent, TimedOut or
@@ -170,6 +189,18 @@ async def _at_most(content: aiohttp.StreamReader, most: int) -> bytes | None:
         if len(found) > most:
             return None
     return bytes(found)
+
+
+def _shortened(url: str, body: bytes) -> bytes:
+    """An answer to our own text without that text; as it came when it is anything else."""
+    if url.endswith(_EDIT):
+        return _DONE if _OK.match(body) else body
+    if url.endswith(_SEND):
+        try:
+            return msgspec.json.encode(_SENT.decode(body))
+        except msgspec.DecodeError:
+            return body
+    return body
 
 
 def _leniently(payload: bytes) -> Any:

@@ -22,9 +22,10 @@ from bot.types import ChatRequest, MemoryId, ModelReset, ModelText, Turn
 
 log = structlog.get_logger()
 
-TOKENS_DUE = 2_000
+TOKENS_DUE = 3_000
 TURNS_DUE = 12
-"""Unsummarised turns beyond those kept as they are: so many tokens or turns make a summary due."""
+"""Unsummarised turns beyond those kept as they are: so many tokens or turns make a summary due.
+Fewer tokens would ask the model for a summary every other answer where answers are long."""
 TURNS_READ = 60
 """Turns in one call; a longer backlog takes several."""
 TURN_CHARACTERS = 1_500
