@@ -25,7 +25,7 @@ _CJK_MARK = re.compile(
 _TILDE = 0x7E
 _RUN = re.compile(r"`+")
 _TRAILING = re.compile(r"(?:(?<![*_~`])[*_~`]++|!)$")
-_HALF_TARGET = re.compile(r"!?\[([^\[\]\n]*)\]\([^()\s]*(?:\s\"[^\"]*)?$")
+_HALF_TARGET = re.compile(r"!?\[[^\[\]\n]*\]\([^()\s]*(?:\s\"[^\"]*)?$")
 _HALF_LABEL = re.compile(r"!?\[[^\[\]\n]{0,200}$")
 
 
@@ -117,15 +117,15 @@ def blocks(text: str) -> list[Token]:
 def inline(content: str, *, open_end: bool = False) -> list[Token]:
     """The tokens of one paragraph's text. `open_end`: it is still being written.
 
-    Then markers at its end that cannot be judged yet are left out, code and emphasis that nothing
-    closes hold to the end, and half a link is its label.
+    Then markers at its end that cannot be judged yet and half a link are left out; code and emphasis
+    that nothing closes hold to the end. So what is shown of an open text stands, but for its end.
     """
     if not open_end:
         return _MD.inline.parse(content, _MD, {}, [])
     content = _TRAILING.sub("", content)
     before, code = _open_code(content)
     if code is None:
-        before = _HALF_LABEL.sub("", _HALF_TARGET.sub(r"\1", before))
+        before = _HALF_LABEL.sub("", _HALF_TARGET.sub("", before))
     tokens = _MD.inline.parse(before, _MD, {"open": True}, [])
     if code:
         token = Token("code_inline", "code", 0)

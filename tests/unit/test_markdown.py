@@ -129,7 +129,7 @@ def test_nested_emphasis() -> None:
         ("a **", "a", []),
         ("a **b*", "a b", ["bold"]),
         ("see [the doc", "see", []),
-        ("see [the doc](https://x", "see the doc", []),
+        ("see [the doc](https://x", "see", []),
         ("x\n```py", "x", []),
         ("x\n```py\nco", "x\n\nco", ["pre"]),
         ("x\n```py\nco\n``", "x\n\nco", ["pre"]),
