@@ -6,6 +6,7 @@ by name.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Protocol, runtime_checkable
@@ -617,13 +618,24 @@ class Model(Protocol):
 
 
 class Embedder(Protocol):
-    """Text to vectors."""
+    """Text to vectors. `name` tells apart whose vectors cannot be compared: model and length.
+
+    `batch` is how many texts it takes well at once, in characters too: `batch_chars`.
+    """
 
     name: str
-    dim: int
+    batch: int
+    batch_chars: int
 
-    async def embed(self, texts: Sequence[str], *, query: bool) -> list[list[float]]:
-        """One unit vector per text."""
+    async def embed(self, texts: Sequence[str], *, query: bool) -> list[array[float]]:
+        """One unit vector of 32-bit floats per text, in order, all of one length.
+
+        Raises ModelError; what came back wrong or unusable is a ModelUnavailable.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of threads and connections."""
         ...
 
 

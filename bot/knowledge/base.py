@@ -6,8 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
 
 from bot.clock import Clock
+from bot.errors import ModelError
 from bot.knowledge import confidence, selftest
 from bot.knowledge.calibrate import PAIRS_MIN, adapt, calibrate
 from bot.knowledge.cases import Case, load_cases
@@ -17,11 +21,17 @@ from bot.knowledge.explain import SHOWN, Explanation, explanation
 from bot.knowledge.followup import better, joined
 from bot.knowledge.gaps import Cluster, clusters
 from bot.knowledge.imports import FILE_MAX, Importer, ImportReport, Progress, quiet
-from bot.knowledge.looked import Hidden, Looked, judge, nothing
+from bot.knowledge.looked import Hidden, Looked, judge, nothing, with_meaning
 from bot.knowledge.port import Candidate, Passages
 from bot.knowledge.rank import NEIGHBOUR, ask, choose, rank
 from bot.knowledge.terms import fingerprint, terms
 from bot.types import Earlier, Findings, Followed, Passage
+
+if TYPE_CHECKING:
+    # It stands on numpy, which a desk without an embedder does not load.
+    from bot.knowledge.dense import Dense
+
+log = structlog.get_logger()
 
 CANDIDATES = {"faq": 120, "doc": 40}
 """Rows fetched for rescoring."""
@@ -32,8 +42,16 @@ QUESTION_MAX = 2000
 class KnowledgeBase:
     """`ports.Knowledge` over a store of passages, with import and the operator's calls."""
 
-    def __init__(self, passages: Passages, clock: Clock, *, file_max: int = FILE_MAX) -> None:
+    def __init__(
+        self,
+        passages: Passages,
+        clock: Clock,
+        *,
+        file_max: int = FILE_MAX,
+        dense: Dense | None = None,
+    ) -> None:
         self._passages = passages
+        self._dense = dense
         self._importer = Importer(passages, clock, file_max=file_max)
         self.entries = Entries(passages, self._importer)
         self._decoded: tuple[str, Calibration] = ("", confidence.DEFAULT)
@@ -106,8 +124,14 @@ class KnowledgeBase:
 
     async def explain(self, question: str, *, locale: str) -> Explanation:
         """One search laid open: terms, candidates, scores, decision."""
+        name = self._dense.embedder.name if self._dense else ""
+        try:
+            await self.ready([question])
+        except ModelError as error:
+            log.warning("embedder_not_ready", error=str(error))
         looked = await self.look(question, locale=locale)
-        return explanation(question, looked, await self.passages(looked, limit=SHOWN))
+        shown = await self.passages(looked, limit=SHOWN)
+        return explanation(question, looked, shown, embedder=name)
 
     async def gaps(self, since: int) -> list[Cluster]:
         """What people asked in vain since then (ms), gathered, most asked first."""
@@ -129,10 +153,30 @@ class KnowledgeBase:
         )
 
     async def look(
-        self, question: str, *, locale: str, hidden: Hidden = nothing, before: str = ""
+        self,
+        question: str,
+        *,
+        locale: str,
+        hidden: Hidden = nothing,
+        before: str = "",
+        words_only: bool = False,
     ) -> Looked:
-        """One search with all its parts; `hidden` rows are left out, for a base testing itself."""
+        """One search with all its parts; `hidden` rows are left out, for a base testing itself.
+
+        By words, and by meaning where there is an embedder that answers in time.
+        """
         question, before = question[:QUESTION_MAX], before[:QUESTION_MAX]
+        dense = None if words_only else self._dense
+        begun = dense.begin(f"{before} {question}".strip()) if dense else None
+        looked = await self._worded(question, locale=locale, hidden=hidden, before=before)
+        if dense is None or begun is None:
+            return looked
+        ids = [row.id for row in looked.hits.found]
+        seen = await dense.look(begun, ids, generation=looked.hits.generation)
+        return with_meaning(looked, seen, hidden=hidden, locale=locale) if seen else looked
+
+    async def _worded(self, question: str, *, locale: str, hidden: Hidden, before: str) -> Looked:
+        """The search by words."""
         wanted = list(dict.fromkeys(terms(question) + terms(before)))
         hits = await self._passages.find(wanted, fingerprint(question), choose, limit=CANDIDATES)
         asked = ask(question, hits.frequencies, sum(hits.rows.values()), before=before)
@@ -155,14 +199,28 @@ class KnowledgeBase:
         the shipped weights stay and the thresholds move to where this base's own noise lies.
         About 600 searches. It changes no passage and makes no generation.
         """
-        made = await selftest.judged(self, cases) if cases else []
+        words = _Words(self)
+        made = await selftest.judged(words, cases) if cases else []
         if len(made) >= PAIRS_MIN:
             fitted = calibrate(made)
         else:
             rows = await self._passages.questions()
-            fitted = adapt(confidence.DEFAULT, await selftest.samples(self, rows))
+            fitted = adapt(confidence.DEFAULT, await selftest.samples(words, rows))
         await self._passages.calibrate(confidence.encode(fitted))
         return fitted
+
+    async def ready(self, questions: Sequence[str] = ()) -> None:
+        """Have vectors loaded and these questions embedded: for those who measure, with patience.
+
+        Raises ModelError when the embedder does not answer.
+        """
+        if self._dense is not None:
+            await self._dense.ready(questions)
+
+    @property
+    def dense(self) -> Dense | None:
+        """The search by meaning, where an embedder is set."""
+        return self._dense
 
     async def questions(self) -> list[Candidate]:
         """All live questions and aliases."""
@@ -170,6 +228,8 @@ class KnowledgeBase:
 
     async def calibration(self) -> Calibration:
         """The weights and thresholds in force."""
+        if self._dense is not None and (meant := self._dense.calibration) is not None:
+            return meant
         hits = await self._passages.find((), "", choose, limit=CANDIDATES)
         return self._calibration(hits.calibration)
 
@@ -177,6 +237,17 @@ class KnowledgeBase:
         if self._decoded[0] != stored:
             self._decoded = (stored, confidence.decode(stored))
         return self._decoded[1]
+
+
+class _Words:
+    """The base searched by words alone: what its own calibration is made for."""
+
+    def __init__(self, kb: KnowledgeBase) -> None:
+        self._kb = kb
+        self.passages = kb.passages
+
+    async def look(self, question: str, *, locale: str, hidden: Hidden = nothing) -> Looked:
+        return await self._kb.look(question, locale=locale, hidden=hidden, words_only=True)
 
 
 def _exact(rows: Sequence[Candidate], locale: str) -> list[Candidate]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import structlog
 
 from bot.clock import Clock
-from bot.errors import UserError
+from bot.errors import ModelError, UserError
 from bot.knowledge import selftest
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.cases import Case
 from bot.knowledge.looked import Hidden, judge, nothing
 from bot.knowledge.terms import language
 from bot.types import value
+
+log = structlog.get_logger()
 
 BINS = 10
 """Of equal width, for the calibration error."""
@@ -36,6 +41,7 @@ class Outcome:
     in_scope: bool
     direct: bool
     seconds: float
+    meant: bool = False
 
     @property
     def right(self) -> bool:
@@ -48,7 +54,8 @@ class Evaluation:
     """A base in numbers. Shares are 0 to 1; None where no case could tell.
 
     `coverage_90` and `_95`: the share of answerable questions whose first entry may be given
-    directly while that share of everything given is right.
+    directly while that share of everything given is right. `meant`: the share of searches that
+    the embedder helped, with its weights by kind; without one the name is empty.
     """
 
     cases: int
@@ -70,6 +77,10 @@ class Evaluation:
     confusions: tuple[tuple[str, str, int], ...]
     p50_ms: float
     p95_ms: float
+    embedder: str = ""
+    faq_weight: float | None = None
+    doc_weight: float | None = None
+    meant: float = 0.0
 
 
 async def outcomes(kb: KnowledgeBase, asked: Iterable[Case], clock: Clock) -> list[Outcome]:
@@ -100,17 +111,14 @@ async def _outcome(
         in_scope=judged.in_scope,
         direct=judged.direct,
         seconds=seconds,
+        meant=looked.seen is not None,
     )
 
 
 async def evaluate(kb: KnowledgeBase, asked: Sequence[Case], clock: Clock) -> Evaluation:
     """Ask every case and count."""
-    calibration = await kb.calibration()
-    return count(
-        await outcomes(kb, asked, clock),
-        scope_from=calibration.scope_from,
-        direct_from=calibration.direct_from,
-    )
+    await _get_ready(kb, asked)
+    return await _counted(kb, await outcomes(kb, asked, clock))
 
 
 async def evaluate_itself(kb: KnowledgeBase, clock: Clock) -> Evaluation:
@@ -121,13 +129,30 @@ async def evaluate_itself(kb: KnowledgeBase, clock: Clock) -> Evaluation:
     asked = selftest.asked(
         await kb.questions(), {one.id: one.uid for one in await kb.entries.all()}
     )
-    if not asked:
+    if not any(case.kind == "in" for case, _ in asked):
         raise UserError("kb.nothing_to_eval")
-    calibration = await kb.calibration()
-    return count(
-        [await _outcome(kb, case, clock, hidden=hidden) for case, hidden in asked],
-        scope_from=calibration.scope_from,
-        direct_from=calibration.direct_from,
+    await _get_ready(kb, [case for case, _ in asked])
+    return await _counted(
+        kb, [await _outcome(kb, case, clock, hidden=hidden) for case, hidden in asked]
+    )
+
+
+async def _get_ready(kb: KnowledgeBase, asked: Sequence[Case]) -> None:
+    """Embed all questions at once; without an answer words alone are measured, and it shows."""
+    try:
+        await kb.ready([case.text for case in asked])
+    except ModelError as error:
+        log.warning("embedder_not_ready", error=str(error))
+
+
+async def _counted(kb: KnowledgeBase, seen: Sequence[Outcome]) -> Evaluation:
+    calibration, dense = await kb.calibration(), kb.dense
+    made = count(seen, scope_from=calibration.scope_from, direct_from=calibration.direct_from)
+    if dense is None:
+        return made
+    weights = dense.weights
+    return replace(
+        made, embedder=dense.embedder.name, faq_weight=weights.faq, doc_weight=weights.doc
     )
 
 
@@ -159,6 +184,7 @@ def count(seen: Sequence[Outcome], *, scope_from: float, direct_from: float) -> 
         confusions=tuple((*pair, often) for pair, often in stolen.most_common(CONFUSIONS)),
         p50_ms=times[len(times) // 2],
         p95_ms=times[int(len(times) * 0.95)],
+        meant=_share(seen, lambda one: one.meant),
     )
 
 

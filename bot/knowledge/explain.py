@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.knowledge.confidence import FEATURES
+from bot.knowledge.confidence import EVERY
+from bot.knowledge.fusion import Weights
 from bot.knowledge.looked import Looked, judge
 from bot.knowledge.rank import choose
 from bot.types import Passage, value
@@ -22,7 +23,7 @@ class Weighed:
 
 @value
 class Found:
-    """One entry as it was ranked."""
+    """One entry as it was ranked; `lexical` and `nearness` where meaning was asked too."""
 
     entry: str
     title: str
@@ -32,11 +33,16 @@ class Found:
     row_coverage: float
     likeness: float
     exact: bool
+    lexical: float | None = None
+    nearness: float | None = None
 
 
 @value
 class Explanation:
-    """One search laid open. `decision`: direct, grounded or abstain."""
+    """One search laid open. `decision`: direct, grounded or abstain.
+
+    `embedder` is empty where none is set; `weights` None where it was passed over.
+    """
 
     question: str
     terms: tuple[Weighed, ...]
@@ -49,9 +55,13 @@ class Explanation:
     gap_from: float
     decision: str
     generation: int
+    embedder: str = ""
+    weights: Weights | None = None
 
 
-def explanation(question: str, looked: Looked, passages: tuple[Passage, ...]) -> Explanation:
+def explanation(
+    question: str, looked: Looked, passages: tuple[Passage, ...], *, embedder: str = ""
+) -> Explanation:
     """The parts of a search as an operator reads them."""
     judged = judge(looked)
     calibration = looked.calibration
@@ -60,7 +70,7 @@ def explanation(question: str, looked: Looked, passages: tuple[Passage, ...]) ->
         question=question,
         terms=_weighed(looked),
         found=tuple(_found(looked, passage) for passage in passages),
-        signs=tuple(zip(FEATURES, looked.signs.vector, strict=True)),
+        signs=tuple(zip(EVERY, looked.signs.vector, strict=False)),
         scope=judged.scope,
         scope_from=calibration.scope_from,
         p_top=judged.p_top,
@@ -68,6 +78,8 @@ def explanation(question: str, looked: Looked, passages: tuple[Passage, ...]) ->
         gap_from=calibration.gap_from,
         decision=decision,
         generation=looked.hits.generation,
+        embedder=embedder,
+        weights=looked.seen.fit.weights if looked.seen else None,
     )
 
 
@@ -82,6 +94,7 @@ def _weighed(looked: Looked) -> tuple[Weighed, ...]:
 
 def _found(looked: Looked, passage: Passage) -> Found:
     best = {one.best.candidate.id: one for one in looked.ranked}.get(passage.id)
+    halves = {one.ranked.best.candidate.id: one for one in looked.parts}.get(passage.id)
     return Found(
         entry=passage.entry,
         title=passage.title,
@@ -91,4 +104,6 @@ def _found(looked: Looked, passage: Passage) -> Found:
         row_coverage=best.best.row_coverage if best else 1.0,
         likeness=best.best.likeness if best else 1.0,
         exact=passage.exact,
+        lexical=halves.lexical if halves else None,
+        nearness=halves.nearness if halves else None,
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from bot.knowledge import confidence
 from bot.knowledge.confidence import Calibration, Signs
+from bot.knowledge.fit import Seen
+from bot.knowledge.fusion import Part, parts, weighed
 from bot.knowledge.port import Candidate, Hits
-from bot.knowledge.rank import Asked, Ranked
+from bot.knowledge.rank import Asked, Ranked, rank
 from bot.types import Passage, value
 
 Hidden = Callable[[Candidate], bool]
@@ -29,6 +32,10 @@ class Looked:
     exact: tuple[Candidate, ...]
     signs: Signs
     calibration: Calibration
+    parts: tuple[Part, ...] = ()
+    """Both halves of each score, in the order of `ranked`; empty where words decided alone."""
+    seen: Seen | None = None
+    """What meaning said; None where it was not asked, or passed over."""
 
     @property
     def agreed(self) -> bool:
@@ -56,6 +63,26 @@ class Looks(Protocol):
     async def passages(self, looked: Looked, *, limit: int) -> tuple[Passage, ...]:
         """What a search found, read whole; exact hits first."""
         ...
+
+
+def with_meaning(looked: Looked, seen: Seen, *, hidden: Hidden, locale: str) -> Looked:
+    """The search by words together with what meaning says of the same question."""
+    nearest = [row for row in seen.rows if not hidden(row)]
+    rows = [*(row for row in looked.hits.found if not hidden(row)), *nearest]
+    found = [*looked.ranked, *rank(looked.asked, nearest, locale=locale)]
+    made = weighed(
+        parts(found, rows, seen.near.cosines, seen.scales), seen.fit.weights, locale=locale
+    )
+    ranked = tuple(one.ranked for one in made)
+    words = confidence.signs(looked.asked, ranked)
+    return replace(
+        looked,
+        ranked=ranked,
+        signs=confidence.with_meaning(words, made, seen.near),
+        calibration=seen.fit.calibration,
+        parts=tuple(made),
+        seen=seen,
+    )
 
 
 def judge(looked: Looked) -> Judgement:

@@ -42,10 +42,12 @@ async def samples(kb: Looks, questions: Sequence[Candidate]) -> list[Sample]:
 
 
 def asked(questions: Sequence[Candidate], uids: Mapping[int, str]) -> list[tuple[Case, Hidden]]:
-    """The base's own test: questions whose entry has another wording, each with what to hide."""
+    """The base's own test, each question with what to hide: those whose entry has another wording,
+    those with their whole entry hidden, and strangers' talk.
+    """
     family = Counter(row.entry for row in questions)
     usable = _spread([row for row in questions if family[row.entry] > 1], ASKED_MAX)
-    alone = _spread(questions, ASKED_MAX // 2) if usable else []
+    alone = _spread(questions, ASKED_MAX // 2)
     known = {row.norm for row in questions}
     return [
         *((_case(row, "in", uids), _same_words(row)) for row in usable),
@@ -53,7 +55,7 @@ def asked(questions: Sequence[Candidate], uids: Mapping[int, str]) -> list[tuple
         *(
             (Case(text=text, kind="far", locale=language(text)), nothing)
             for text in strangers()
-            if usable and fingerprint(text) not in known
+            if fingerprint(text) not in known
         ),
     ]
 
