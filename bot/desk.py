@@ -17,6 +17,7 @@ from bot.config import Config, Loaded
 from bot.engine.admission import Admission
 from bot.engine.answer import Answerer
 from bot.engine.commands import Command, Commands
+from bot.engine.continuing import Continuing
 from bot.engine.drafting import Drafting
 from bot.engine.engine import Engine
 from bot.engine.handoff import Handoff
@@ -145,13 +146,7 @@ async def build_engine(desk: Desk, *, fetch: FetchUpTo | None = None) -> tuple[E
     """The engine over a desk, and the words it knows. `fetch` brings files sent with messages."""
     config, stores = desk.config, desk.stores
     handoff = Handoff(config.desk, stores.tickets, config.staff)
-    commands = Commands(
-        config.desk,
-        stores.history,
-        handoff,
-        health=desk.reports.health,
-        more=(*_rows(desk), _kb(desk, fetch).command(), *_skills(desk, fetch).commands()),
-    )
+    skills = _skills(desk, fetch)
     answerer = Answerer(
         config.desk,
         desk.knowledge,
@@ -162,6 +157,17 @@ async def build_engine(desk: Desk, *, fetch: FetchUpTo | None = None) -> tuple[E
         estimate=tokens,
         context_tokens=min((model.context_tokens for model in config.models), default=0),
         summaries=stores.summaries,
+    )
+    continuing = Continuing(config.desk, answerer, skills, stores.continuations)
+    commands = Commands(
+        config.desk,
+        stores.history,
+        handoff,
+        health=desk.reports.health,
+        more=(
+            *(continuing.command(), *_rows(desk), _kb(desk, fetch).command()),
+            *skills.commands(),
+        ),
     )
     # What person ids are masked with towards the provider; made once per database.
     salt = await stores.settings.get_or_set("salt", secrets.token_hex(32))

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from bot.config import DeskConfig
 from bot.engine import prompts
-from bot.engine.citations import CitationFilter, footer
+from bot.engine.citations import CitationFilter, cites, footer
 from bot.engine.handoff import Handoff
 from bot.engine.history import Estimate, window
 from bot.engine.leaning import Leaning, Question
+from bot.engine.seam import going_on
 from bot.errors import ReplyRetracted, TooLong
 from bot.i18n import say
 from bot.ports import History, Knowledge, Model, Summaries, Summary
@@ -72,7 +73,10 @@ class Answerer:
         self._handoff = handoff
 
     async def answer(self, question: Question) -> AsyncIterator[ReplyEvent]:
-        """The events of one answer, without Begin. Raises ModelError when no model can answer."""
+        """The events of one answer, or of its rest, without Begin.
+
+        Raises ModelError when no model can answer.
+        """
         if self._desk.answers == "open" and self._may_speak(question):
             async for event in self._converse(question):
                 yield event
@@ -91,13 +95,15 @@ class Answerer:
         self, question: Question, findings: Findings
     ) -> Callable[[Question, Findings], AsyncIterator[ReplyEvent]]:
         """Which way out these findings take."""
-        if findings.passages and findings.direct:
+        if question.said and not self._may_speak(question):
+            return self._lost
+        if findings.passages and findings.direct and not question.said:
             return self._direct
-        if findings.passages and findings.in_scope:
+        if findings.passages and (findings.in_scope or findings.direct):
             return self._grounded
         if self._desk.answers != "strict" and self._may_speak(question):
             return self._aside
-        return self._abstain
+        return self._lost if question.said else self._abstain
 
     async def _direct(self, question: Question, findings: Findings) -> AsyncIterator[ReplyEvent]:
         """The stored answer itself, with its source; no model is asked."""
@@ -111,21 +117,25 @@ class Answerer:
     async def _grounded(self, question: Question, findings: Findings) -> AsyncIterator[ReplyEvent]:
         """A model's answer from the passages, its citations checked."""
         passages = findings.passages[:PASSAGES_MAX]
-        ear = _Ear(_citations(passages), strict=self._desk.answers == "strict")
+        # What stands already may have cited for the whole.
+        cited = any(cites(piece) for piece in question.said)
+        strict = self._desk.answers == "strict" and not cited
+        ear = _Ear(_citations(passages), strict=strict)
         yield Grounds(route="grounded", citations=ear.offered, confidence=findings.scope)
         async for event in self._listen(question, passages, findings.generation, ear):
             yield event
         if ear.retracted:
             yield _taken_back("grounded")
             return
-        if ear.refused or not ear.supported:
-            async for event in self._abstain(question, findings):
+        if ear.refused or not ear.supported or (question.said and ear.done.excerpt):
+            out = self._lost if question.said else self._abstain
+            async for event in out(question, findings):
                 yield event
             return
         if not ear.done.excerpt:
             sources = footer(ear.cited, say(question.locale, "answer.source"))
             unverified = "\n\n" + say(question.locale, "answer.unverified")
-            yield Text(delta=sources or unverified)
+            yield Text(delta=sources or ("" if cited else unverified))
         yield _said("excerpt" if ear.done.excerpt else "grounded", ear, findings.scope)
 
     async def _aside(self, question: Question, findings: Findings) -> AsyncIterator[ReplyEvent]:
@@ -137,7 +147,8 @@ class Answerer:
         if ear.retracted:
             yield _taken_back("open")
         elif ear.refused:
-            async for event in self._abstain(question, findings):
+            out = self._lost if question.said else self._abstain
+            async for event in out(question, findings):
                 yield event
         else:
             if self._estimate(question.text) > SMALL_TALK_TOKENS:
@@ -151,6 +162,12 @@ class Answerer:
         async for event in self._listen(question, (), 0, ear):
             yield event
         yield _taken_back("open") if ear.retracted else _said("open", ear, None)
+
+    async def _lost(self, question: Question, findings: Findings) -> AsyncIterator[ReplyEvent]:
+        """Nothing to go on with: what the first part rested on is gone, or nobody can write."""
+        yield Grounds(route="declined", confidence=findings.scope)
+        yield Retract(key="continue.lost")
+        yield _taken_back("declined")
 
     async def _abstain(self, question: Question, findings: Findings) -> AsyncIterator[ReplyEvent]:
         """Say so, note the gap, and bring in a person where there is one."""
@@ -183,9 +200,11 @@ class Answerer:
         self, question: Question, passages: Sequence[Passage], generation: int
     ) -> AsyncGenerator[ModelText | ModelReset | ModelDone | ReplyRetracted, None]:
         """The model's events; asked once more with half the history when the prompt is too long."""
-        turns = await self._history.last(question.memory, self._desk.history_turns)
+        turns: Sequence[Turn] = question.past or ()
+        if question.past is None:
+            turns = await self._history.last(question.memory, self._desk.history_turns)
         past = await self._summaries.last(question.memory) if self._summaries else None
-        if past is not None:  # what it covers need not be said twice
+        if past is not None and question.past is None:  # what it covers need not be said twice
             turns = turns[max(0, len(turns) - past.later) :]
         budget = self._budget - (self._estimate(past.text) if past else 0)
         for attempt in (1, 2):
@@ -197,7 +216,10 @@ class Answerer:
                 past,
             )
             try:
-                async with aclosing(self._model.stream(request)) as events:
+                async with (
+                    aclosing(self._model.stream(request)) as said,
+                    aclosing(going_on(said, question.said)) as events,
+                ):
                     async for event in events:
                         if isinstance(event, ModelText | ModelReset | ModelDone):
                             yield event
@@ -213,7 +235,7 @@ class Answerer:
     def _room(self, question: Question, passages: Sequence[Passage], budget: int) -> int:
         """Tokens left for history beside the fixed parts."""
         fixed = self._estimate(question.text) + sum(
-            self._estimate(passage.body) for passage in passages
+            self._estimate(text) for text in (*(p.body for p in passages), *question.said)
         )
         return max(0, budget - fixed - 400)
 
@@ -248,7 +270,7 @@ class Answerer:
                 summary=summary,
             )
         return ChatRequest(
-            turns=turns,
+            turns=(*turns, *prompts.going_on(question.said, locale=question.locale)),
             locale=question.locale,
             question=question.text,
             passages=tuple(passages),
@@ -256,7 +278,10 @@ class Answerer:
             conversation=question.place.conversation,
             deadline=question.deadline,
             end_user=question.end_user,
-            cacheable=bool(passages) and not history and past is None and question.means == "full",
+            cacheable=bool(passages)
+            and not (history or question.said)
+            and past is None
+            and question.means == "full",
             means=question.means,
         )
 

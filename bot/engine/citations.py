@@ -50,6 +50,11 @@ class CitationFilter:
         return "".join(f"[{number}]" for number in known)
 
 
+def cites(text: str) -> bool:
+    """Whether a text that passed the filter names a passage."""
+    return _MARK.search(text) is not None
+
+
 def footer(cited: Sequence[Citation], heading: str) -> str:
     """The lines under an answer that say where it comes from; empty without citations."""
     if not cited:
@@ -60,3 +65,10 @@ def footer(cited: Sequence[Citation], heading: str) -> str:
         where = citation.url or (citation.source if citation.source != title else "")
         lines.append(f"[{citation.number}] {title}" + (f" — {where}" if where else ""))
     return "\n\n" + heading + "\n" + "\n".join(lines)
+
+
+def without_footer(text: str, heading: str) -> str:
+    """What stood before `footer` was added."""
+    at = text.rfind(f"\n\n{heading}\n")
+    lines = text[at:].strip().splitlines()[1:] if at >= 0 else []
+    return text[:at] if lines and all(_MARK.match(line) for line in lines) else text

@@ -70,7 +70,7 @@ class Call:
 class Command:
     """A row of the table: who may use the word, and what it does. The menu text by language is
     `about`, or else `command.<word>` in the catalogue. `spends`: a model is asked, so it counts
-    against limits.
+    against limits. `kept`: catalogue key of what history keeps instead of the word.
     """
 
     word: str
@@ -79,6 +79,7 @@ class Command:
     listed: bool = True
     about: Mapping[str, str] = field(default_factory=dict)
     spends: bool = False
+    kept: str = ""
 
 
 ADMINS = frozenset({Role.ADMIN})

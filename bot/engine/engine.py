@@ -111,7 +111,7 @@ class Engine:
             locale=asked.locale,
             person=asked.person.id,
             memory=asked.call.memory,
-            question=text,
+            question=self._kept(asked) or text,
             asker="" if lease.place.private else lease.sender.name,
         )
         try:
@@ -121,6 +121,12 @@ class Engine:
         except UserError as error:
             yield Notice(key=error.key, values=dict(error.values))
             yield Done(route="declined", outcome="declined", remember=False)
+
+    def _kept(self, asked: Asked) -> str:
+        """What history keeps instead of a word that nobody says."""
+        step = asked.step
+        command = self._commands.table.get(step.word) if isinstance(step, Run) else None
+        return say(asked.locale, command.kept) if command and command.kept else ""
 
     async def locale(self, lease: Lease) -> str:
         """The language to apologise in when no reply could begin."""
@@ -242,6 +248,8 @@ class Engine:
             case Run(word=word):
                 call = replace(asked.call, deadline=deadline)
                 async for event in self._commands.run(word, call):
+                    if isinstance(event, Done) and event.route in RATED:
+                        yield self._below(lease)
                     yield event
             case Ask(question=text):
                 question = Question(
@@ -259,11 +267,14 @@ class Engine:
                         saving = say(asked.locale, "access.saving", until=asked.until)
                         yield Text(delta="\n\n" + saving)
                     if isinstance(event, Done) and event.route in RATED:
-                        staffed = self._staff is not None
-                        yield Buttons(rows=below(lease.id, lease.place, staffed=staffed))
+                        yield self._below(lease)
                     yield event
                 if self._summariser is not None:
                     self._summariser.offer(question.memory)
+
+    def _below(self, lease: Lease) -> Buttons:
+        """What can be pressed under an answer."""
+        return Buttons(rows=below(lease.id, lease.place, staffed=self._staff is not None))
 
     def _masked(self, lease: Lease) -> str:
         """A stable name for the provider's abuse control, from which no platform id can be told."""

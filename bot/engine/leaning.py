@@ -37,7 +37,11 @@ REWRITE_TOKENS = 120
 
 @value
 class Question:
-    """What is asked, by whom, where, and in which language it will be answered."""
+    """What is asked, by whom, where, and in which language it will be answered.
+
+    `said`: the pieces there are of its answer, which broke off; the rest is asked for. `past`: what
+    was said before it, where that is not what history ends with.
+    """
 
     text: str
     locale: str
@@ -47,6 +51,8 @@ class Question:
     end_user: str
     deadline: float | None = None
     means: Means = "full"
+    said: tuple[str, ...] = ()
+    past: tuple[Turn, ...] | None = None
 
 
 @value
@@ -86,7 +92,10 @@ class Leaning:
 
         What is out of scope all the same keeps the person's own words.
         """
-        turns = await self._history.last(question.memory, LOOKED_BACK)
+        turns: Sequence[Turn] = question.past or ()
+        if question.past is None:
+            turns = await self._history.last(question.memory, LOOKED_BACK)
+        turns = turns[-LOOKED_BACK:]
         earlier = last_exchange(turns)
         free = await self._knowledge.follow(question.text, earlier, locale=question.locale)
         if free.findings.in_scope or free.findings.direct:

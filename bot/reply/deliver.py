@@ -395,12 +395,13 @@ class _Delivery(Screen):
         if not self.open(record.begin.locale).visible(shown):
             text, shown = "", record.shown("")
         settlement = self._settlement(record, text)
+        buttons = record.offered(settlement, self._hold.lease.id)
         durable = DurableAnswer(
-            text=shown, buttons=record.buttons, locale=record.begin.locale, settlement=settlement
+            text=shown, buttons=buttons, locale=record.begin.locale, settlement=settlement
         )
         await self._inbox.answer(self._hold.lease, durable)
         self._hold.durable = True
-        await self.conclude(shown, record.buttons, record.begin.locale)
+        await self.conclude(shown, buttons, record.begin.locale)
         self._hold.shown = True
         return counted(settlement, self.counts())
 

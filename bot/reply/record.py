@@ -8,10 +8,14 @@ from typing import Literal
 from bot.i18n import catalogue, say
 from bot.text.markdown import closed
 from bot.types import (
+    AnswerId,
     Begin,
+    Button,
     ButtonRows,
+    Change,
     Done,
     Forward,
+    GoOn,
     Grounds,
     Lease,
     LedgerRow,
@@ -140,10 +144,23 @@ class Record:
             memory=self.begin.memory,
             person=self.begin.person,
             turns=() if undelivered else self._turns(lease, text, now),
-            changes=self.done.changes if self.done else (),
+            changes=self._changes(text),
             forwards=tuple(self.forwards),
             ledger=ledger,
         )
+
+    def offered(self, settled: Settlement, answer: AnswerId) -> ButtonRows:
+        """What can be pressed under it: also to have the rest, where it broke off and is known."""
+        if self.ending not in ("cut", "truncated") or not settled.turns:
+            return self.buttons
+        more = Button(label="answer.go_on", action=f"/continue {answer}")
+        return (*labelled(((more,),), self.begin.locale), *self.buttons)
+
+    def _changes(self, text: str) -> tuple[Change, ...]:
+        """Also that an answer has its rest now, however that ended."""
+        changes = self.done.changes if self.done else ()
+        continued = self.grounds.continues if self.grounds and not self.retracted else None
+        return (*changes, GoOn(answer=continued)) if continued and text.strip() else changes
 
     def _confidence(self) -> float | None:
         if self.done is not None and self.done.confidence is not None:

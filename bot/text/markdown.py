@@ -82,20 +82,26 @@ def render(text: str, *, final: bool = True) -> RichText:
 
 def closed(text: str) -> str:
     """The text with its last code fence closed, so that more can be written after it."""
-    fence, prefix = _open_fence(text)
+    fence, prefix, _ = _open_fence(text)
     return f"{text.rstrip()}\n{_BULLETS.sub(' ', prefix)}{fence}" if fence else text
 
 
-def _open_fence(text: str) -> tuple[str, str]:
-    """The run of a code fence that nothing closes, and what stands before it on its line."""
-    fence = prefix = ""
+def open_block(text: str) -> tuple[str, str]:
+    """The run of the code fence that nothing closes and its language; empty where there is none."""
+    fence, _, info = _open_fence(text)
+    return fence, info.strip().partition(" ")[0]
+
+
+def _open_fence(text: str) -> tuple[str, str, str]:
+    """The run of a code fence that nothing closes; what stands before and behind it on its line."""
+    fence = prefix = opened = ""
     for match in _FENCE.finditer(text):
         run, info = match[2], match[3]
         if not fence and (run[0] == "~" or "`" not in info):
-            fence, prefix = run, match[1]
+            fence, prefix, opened = run, match[1], info
         elif fence and run[0] == fence[0] and len(run) >= len(fence) and not info.strip():
             fence = ""
-    return fence, prefix
+    return fence, prefix, opened if fence else ""
 
 
 def _sure(tail: str) -> str:

@@ -25,6 +25,7 @@ ADMIN_WORDS = {
     "kb",
 }
 EVERYBODY = {"start", "help", "new", "history", "stop", "person", "lang", "feedback"} | {
+    "continue",
     "quiet",
     "share",
     "privacy",

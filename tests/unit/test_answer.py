@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from bot.config import DeskConfig
 from bot.engine.answer import NOT_IN_KB, Answerer
 from bot.engine.handoff import Handoff
 from bot.engine.leaning import Question
-from bot.errors import ReplyRetracted, TooLong
+from bot.errors import ModelError, ReplyRetracted, TooLong
 from bot.i18n import say
 from bot.types import (
     Done,
@@ -20,6 +21,7 @@ from bot.types import (
     Grounds,
     MemoryId,
     ModelDone,
+    ModelEvent,
     ModelReset,
     OpenTicket,
     Passage,
@@ -221,3 +223,57 @@ async def test_an_excerpt_is_routed_as_one_even_in_strict() -> None:
 async def test_chinese_is_answered_in_chinese() -> None:
     events = await ask(ScriptedModel(), NOTHING, answers="strict", asked=question("x", "zh"))
     assert shown(events) == say("zh", "answer.not_in_kb") + "\nCall 123."
+
+
+# --- the rest of an answer that broke off ---------------------------------------------------------
+
+
+def rest_of(*pieces: str, past: Sequence[Turn] = ()) -> Question:
+    return replace(question(), said=pieces, past=tuple(past))
+
+
+@pytest.mark.parametrize("answers", ["assist", "strict"])
+async def test_a_rest_is_grounded_like_the_first_part(answers: str) -> None:
+    """The same passages and past; what stands cited them, so the rest need not. Asked for by turns
+    that follow the prompt, and never from a cache.
+    """
+    before = [Turn(role="user", text="Hi there", said_at=0)]
+    later = [Turn(role="user", text="Something else", said_at=9)]
+    model = ScriptedModel(["30 days [1], and the", " box has to be whole."])
+    events = await ask(
+        model,
+        Findings(passages=(RETURNS,), in_scope=True, direct=True),
+        answers=answers,
+        past=later,
+        asked=rest_of("You have 30 days [1], and the", past=before),
+    )
+    assert shown(events) == " box has to be whole."
+    [request] = model.requests
+    assert (request.passages, request.cacheable) == ((RETURNS,), False)
+    said = [(turn.role, turn.content) for turn in request.turns]
+    assert said[1] == ("user", "Hi there")
+    assert "Can I send the lamp back?" in said[-3][1]
+    assert said[-2] == ("assistant", "You have 30 days [1], and the")
+    assert not any("Something else" in text for _, text in said)
+
+
+@pytest.mark.parametrize(
+    ("script", "findings", "speaks"),
+    [
+        ([NOT_IN_KB], FOUND, True),
+        (["30 days.", ModelDone(model="m", excerpt=True)], FOUND, True),
+        ([], FOUND, False),
+        ([], NOTHING, True),
+    ],
+)
+async def test_where_there_is_nothing_to_go_on_with_it_says_so(
+    script: list[str | ModelEvent | ModelError], findings: Findings, *, speaks: bool
+) -> None:
+    """No passages any more, none that answer, no model: no gap, no ticket, nothing remembered."""
+    asked = rest_of("You have")
+    events = await ask(
+        ScriptedModel(script), findings, answers="strict", speaks=speaks, asked=asked, staff=STAFF
+    )
+    assert shown(events) == say("en", "continue.lost")
+    assert (done(events).outcome, done(events).remember) == ("declined", False)
+    assert done(events).changes == ()

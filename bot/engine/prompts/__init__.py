@@ -21,6 +21,11 @@ _TAGS = re.compile(r"<(?=/?\s*(?:kb|question|system|summary|turns)\b)", re.IGNOR
 PASSAGE_MAX = 2_400
 """Characters of one passage in a prompt; a chunk has half, an FAQ answer may have more."""
 
+SAID_MAX = 8_000
+"""Characters of one piece of an answer that broke off."""
+PIECES_MAX = 3
+"""Pieces of such an answer, the last ones."""
+
 
 def data(text: str) -> str:
     """Text from outside as harmless data: nothing invisible, no tag of ours."""
@@ -72,6 +77,17 @@ def summary(before: str, turns: Sequence[Turn], *, most: int) -> tuple[ChatTurn,
         ChatTurn(role="system", content=_text("summary", "en").strip()),
         ChatTurn(role="user", content=f"{notes}<turns>\n{said}\n</turns>"),
     )
+
+
+def going_on(pieces: Sequence[str], *, locale: str) -> tuple[ChatTurn, ...]:
+    """What follows a prompt whose answer broke off: what there is of it, and the wish for the rest.
+
+    Of much text only the end is said; the model has to know where it stands, not all it wrote.
+    """
+    ends = [data(piece)[-SAID_MAX:] for piece in pieces[-PIECES_MAX:]]
+    wish = ChatTurn(role="user", content=_text("continue", locale).strip())
+    said = (ChatTurn(role="assistant", content=end) for end in ends)
+    return tuple(turn for piece in said for turn in (piece, wish))
 
 
 def _turns(

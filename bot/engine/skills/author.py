@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 from bot.config import DeskConfig
+from bot.engine import prompts
 from bot.engine.citations import footer
+from bot.engine.seam import going_on
 from bot.engine.skills.arguments import Given
 from bot.engine.skills.page import Page
 from bot.engine.skills.prompt import request_for
@@ -41,7 +43,8 @@ PASSAGES = 5
 class Occasion:
     """For whom and where a skill is used; all that the model's layers want to know of it.
 
-    `bundles`: long code may become a file here.
+    `bundles`: long code may become a file here. `said`: the pieces there are of the answer, which
+    broke off; the rest is wanted.
     """
 
     locale: str
@@ -50,6 +53,7 @@ class Occasion:
     deadline: float | None = None
     means: Means = "full"
     bundles: bool = True
+    said: tuple[str, ...] = ()
 
 
 class Author:
@@ -66,8 +70,10 @@ class Author:
         """The events of one answer, without Begin. Raises ModelError."""
         passages = await self._read(skill, given, occasion.locale)
         page = Page(offered=_citations(passages), bundles=skill.file and occasion.bundles)
+        request = request_for(skill, given, self._desk, locale=occasion.locale, passages=passages)
         request = replace(
-            request_for(skill, given, self._desk, locale=occasion.locale, passages=passages),
+            request,
+            turns=(*request.turns, *prompts.going_on(occasion.said, locale=occasion.locale)),
             conversation=occasion.conversation,
             deadline=occasion.deadline,
             end_user=occasion.end_user,
@@ -76,7 +82,7 @@ class Author:
         done = ModelDone()
         yield Grounds(route="skill", citations=_citations(passages))
         try:
-            async for event in self._stream(request, page):
+            async for event in self._stream(request, page, occasion.said):
                 if isinstance(event, ModelDone):
                     done = event
                 else:
@@ -98,9 +104,12 @@ class Author:
         return findings.passages[:PASSAGES] if findings.in_scope else ()
 
     async def _stream(
-        self, request: ChatRequest, page: Page
+        self, request: ChatRequest, page: Page, pieces: Sequence[str]
     ) -> AsyncIterator[Text | Replace | ModelDone]:
-        async with aclosing(self._model.stream(request)) as events:
+        async with (
+            aclosing(self._model.stream(request)) as said,
+            aclosing(going_on(said, pieces)) as events,
+        ):
             async for event in events:
                 match event:
                     case ModelText(delta=delta):

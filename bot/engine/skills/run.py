@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from bot.engine.skills.arguments import Given, answered, understood
 from bot.engine.skills.author import Author, Occasion
 from bot.engine.skills.recipe import Parameter, Skill
 from bot.errors import BotError, PlatformRefused, UserError
-from bot.ports import Uses
+from bot.ports import BrokenOff, Uses
 from bot.stats.span import local, midnight
 from bot.types import Attachment, Await, Done, Notice, Place, ReplyEvent, Role, Say
 
@@ -83,13 +84,25 @@ class Skills:
             yield Say(text=question_of(missing, call.locale))
             yield self._asks(skill, given, call.locale)
             return
-        occasion = Occasion(
-            locale=call.locale,
-            conversation=call.place.conversation,
-            end_user=call.end_user,
-            means=call.means,
-            deadline=call.deadline,
-        )
+        async with aclosing(self._author.answer(skill, given, _occasion(call))) as events:
+            async for event in events:
+                yield event
+
+    async def go_on(self, found: BrokenOff, call: Call) -> AsyncIterator[ReplyEvent]:
+        """The rest of an answer of a skill's; one more use. Raises UserError and ModelError.
+
+        Its command is read again. What came to it beside its own words (a quoted text, a file,
+        answers to our questions) is not there any more, and without that nobody could go on.
+        """
+        word, _, argument = found.question.partition(" ")
+        skill = self._table.get(word.removeprefix("/").lower())
+        if skill is None or not self._speaks or call.role not in skill.allowed:
+            raise UserError("continue.lost")
+        await self._check_quota(skill, call)
+        given = understood(skill, argument.strip())
+        if given.lacks(skill):
+            raise UserError("continue.lost")
+        occasion = replace(_occasion(call), said=found.pieces)
         async with aclosing(self._author.answer(skill, given, occasion)) as events:
             async for event in events:
                 yield event
@@ -155,6 +168,17 @@ def text_of(name: str, content: bytes) -> str:
         return decode(name, content)
     except BotError as error:
         raise UserError("skill.file_unreadable", name=name) from error
+
+
+def _occasion(call: Call) -> Occasion:
+    """For whom and where this use is."""
+    return Occasion(
+        locale=call.locale,
+        conversation=call.place.conversation,
+        end_user=call.end_user,
+        means=call.means,
+        deadline=call.deadline,
+    )
 
 
 def _before(call: Call) -> Given | None:
