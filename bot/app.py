@@ -250,6 +250,12 @@ class Service:
         others.append(asyncio.create_task(self._prune()))
         others.append(asyncio.create_task(self._desk.summariser.run()))
         others.append(asyncio.create_task(self.learning.run()))
+        if (dense := self._desk.knowledge.dense) is not None:
+            from bot.knowledge.embedding import Embedding
+
+            folder = self._desk.config.knowledge.folder
+            keeper = Embedding(self._desk.knowledge, dense, self._desk.clock, folder=folder)
+            others.append(asyncio.create_task(keeper.run()))
         ending = asyncio.create_task(self._ending.wait())
         try:
             running: set[asyncio.Task[None]] = set(intakes)

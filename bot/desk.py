@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -34,8 +34,9 @@ from bot.engine.summary import Summariser
 from bot.errors import UserError
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.imports import Progress, quiet
+from bot.knowledge.meaning import Vectors
 from bot.model import build_model, probe
-from bot.model.build import usable
+from bot.model.build import build_embedder, usable
 from bot.model.layers import Cached, Metered
 from bot.model.masked import Masked
 from bot.model.tokens import cost, tokens
@@ -44,6 +45,10 @@ from bot.reply.deliver import Price
 from bot.reply.record import Cost
 from bot.types import ProviderHealth, Usage, value
 from storage import Stores, open_stores
+
+if TYPE_CHECKING:
+    # It stands on numpy, which a desk without an embedder does not load.
+    from bot.knowledge.dense import Dense
 
 CONSOLE_OWNER = "console:local"
 """Whoever sits at the console runs the process, and could read its files anyway."""
@@ -85,13 +90,14 @@ async def open_desk(
     async with AsyncExitStack() as stack:
         stores = await open_stores(config.database, clock, read_only=read_only)
         stack.push_async_callback(stores.close)
-        passages = stores.passages
+        passages, vectors = stores.passages, stores.vectors
         if knowledge is not None:
             read = await open_stores(knowledge, clock, read_only=True)
             stack.push_async_callback(read.close)
-            passages = read.passages
+            passages, vectors = read.passages, read.vectors
         model = _model(config, clock)
         stack.push_async_callback(model.close)
+        dense = await _dense(config, vectors, clock, stack, read_only=read_only)
 
         async def ask_model() -> ProviderHealth | None:
             return await probe(model, clock) if speaks(config) else None
@@ -101,7 +107,7 @@ async def open_desk(
             sources=loaded.sources,
             clock=clock,
             stores=stores,
-            knowledge=KnowledgeBase(passages, clock),
+            knowledge=KnowledgeBase(passages, clock, dense=dense),
             model=model,
             reports=Reports(config.desk, clock, stores.ledger, stores.inbox, ask_model),
             summariser=Summariser(
@@ -112,6 +118,23 @@ async def open_desk(
                 history_turns=config.desk.history_turns,
             ),
         )
+
+
+async def _dense(
+    config: Config, vectors: Vectors, clock: Clock, stack: AsyncExitStack, *, read_only: bool
+) -> Dense | None:
+    """Search by meaning where an embedder is set; a desk that runs loads its vectors beside it."""
+    embedder = build_embedder(config.embedder, clock)
+    if embedder is None:
+        return None
+    from bot.knowledge.dense import Dense
+
+    stack.push_async_callback(embedder.close)
+    dense = Dense(embedder, vectors, clock)
+    stack.push_async_callback(dense.close)
+    if read_only:
+        await dense.load()
+    return dense
 
 
 def speaks(config: Config) -> bool:

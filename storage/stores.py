@@ -21,6 +21,7 @@ from storage.sqlite import SqliteDatabase
 from storage.summaries import SqlSummaries
 from storage.threads import SqlThreads
 from storage.tickets import SqlTickets
+from storage.vectors import VectorStore
 
 
 @value
@@ -35,6 +36,7 @@ class Stores:
     tickets: SqlTickets
     ledger: SqlLedger
     passages: PassageStore
+    vectors: VectorStore
     settings: SqlSettings
     forms: SqlForms
     uses: SqlUses
@@ -64,6 +66,7 @@ def stores(database: Database, clock: Clock) -> Stores:
         tickets=SqlTickets(database),
         ledger=SqlLedger(database),
         passages=PassageStore(database),
+        vectors=VectorStore(database),
         settings=SqlSettings(database),
         forms=SqlForms(database),
         uses=SqlUses(database),

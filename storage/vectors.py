@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import cast
 
-from bot.knowledge.meaning import Packed, Row, Standing, Wanting
+from bot.knowledge.meaning import MEANT_MAX, Packed, Row, Standing, Wanting
 from bot.knowledge.port import Candidate
 from storage.database import Cell, Database, Tx
 from storage.database import Row as Found
@@ -18,6 +18,9 @@ class VectorStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def generation(self) -> int:
+        return _int((await self._read("kb_live"))[0]["generation"])
 
     async def standing(self, embedder: str) -> Standing:
         row = (await self._read("kb_vector_counts", embedder=embedder))[0]
@@ -83,7 +86,8 @@ class VectorStore:
 def _meant(row: Found) -> str:
     """A section's chunk is embedded under its heading: alone it may not say what it is about."""
     title, text = str(row["title"]), str(row["text"])
-    return f"{title}\n{text}" if row["kind"] == "doc" and title else text
+    meant = f"{title}\n{text}" if row["kind"] == "doc" and title else text
+    return meant[:MEANT_MAX]
 
 
 def _packed(row: Found) -> Packed:

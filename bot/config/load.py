@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from bot.config import dotenv
 from bot.config.table import MODEL, SETTINGS, Setting, variables
-from bot.config.values import Config, ModelConfig, Secret
+from bot.config.values import Config, EmbedderConfig, ModelConfig, Secret
 from bot.errors import ConfigError
 from bot.types import Place, value
 
@@ -191,6 +192,7 @@ class _Gathering:
             models=self._models(config.desk.currency),
             staff=self._staff(config),
         )
+        config = replace(config, embedder=self._embedder(config))
         self._check_telegram(config)
         self._check_slack(config)
         return config
@@ -251,6 +253,16 @@ class _Gathering:
                 f"{self._named(f'{at}.api_secret')}: expected the id alone as the key beside it"
             )
         return Secret(f"{key.reveal()}.{second.reveal()}")
+
+    def _embedder(self, config: Config) -> EmbedderConfig:
+        """With a model's key where it has none and asks the same host."""
+        embedder, host = config.embedder, urlsplit(config.embedder.base_url).netloc
+        if embedder.kind != "openai" or embedder.api_key:
+            return embedder
+        keys = [one.api_key for one in config.models if urlsplit(one.base_url).netloc == host]
+        if not any(keys) and embedder.base_url == EmbedderConfig().base_url:
+            self.problems.append("FRONTDESK_EMBEDDER_KEY: expected a key for the embedder")
+        return replace(embedder, api_key=next(filter(None, keys), embedder.api_key))
 
     def _staff(self, config: Config) -> Place | None:
         staff = config.staff

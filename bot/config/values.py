@@ -123,6 +123,21 @@ class HttpConfig:
     """The two listeners, as host:port; empty turns one off. `public_url` is what platforms call,
     `admin_url` what an administrator's browser calls; empty: the operator's listener itself.
     """
+@value
+class EmbedderConfig:
+    """What finds passages by meaning: `kind` none, openai (an endpoint of that style) or local.
+
+    The rest is for openai. Without `api_key` a model's key for the same host is used.
+    `dimensions` are asked for; 0: the model's own length, and the field is not sent.
+    """
+
+    kind: str = "none"
+    base_url: str = "https://open.bigmodel.cn/api/paas/v4"
+    api_key: Secret = Secret("")
+    name: str = "embedding-3"
+    dimensions: int = 512
+
+
 
     public: str = "127.0.0.1:8080"
     operator: str = "127.0.0.1:8081"
@@ -184,12 +199,13 @@ class Config:
     privacy: PrivacyConfig = PrivacyConfig()
     skills: str = "skills"
     database: str = "frontdesk.db"
+    embedder: EmbedderConfig = EmbedderConfig()
     admins: frozenset[str] = frozenset()
     staff: Place | None = None
 
     def secrets(self) -> tuple[Secret, ...]:
         """All that must never be seen, for the log to star; both halves of a joined key too."""
-        keys = [model.api_key for model in self.models]
+        keys = [*(model.api_key for model in self.models), self.embedder.api_key]
         halves = [Secret(half) for key in keys for half in key.reveal().split(".")]
         telegram, slack = self.telegram, self.slack
         held = (telegram.token, telegram.webhook_secret, slack.bot_token, slack.app_token)

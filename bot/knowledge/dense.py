@@ -20,7 +20,7 @@ from bot.errors import ModelError
 from bot.knowledge.confidence import Calibration
 from bot.knowledge.fit import Fit, Seen, decode
 from bot.knowledge.fusion import Weights
-from bot.knowledge.meaning import Index, Nearness, Row, Standing, Vectors
+from bot.knowledge.meaning import MEANT_MAX, Index, Nearness, Row, Standing, Vectors
 from bot.knowledge.rank import LOOKED_AT
 from bot.knowledge.terms import normal
 from bot.knowledge.vectors import Matrix, one_thread
@@ -65,7 +65,7 @@ class Dense:
         self.vectors = vectors
         self._clock = clock
         self._matrix: Matrix | None = None
-        self._standing = Standing(generation=-1, texts=0, done=0)
+        self._standing = self._progress = Standing(generation=-1, texts=0, done=0)
         self._fit = Fit()
         self._remembered: OrderedDict[str, array[float]] = OrderedDict()
         self._running: dict[str, asyncio.Task[array[float]]] = {}
@@ -80,6 +80,7 @@ class Dense:
 
     def begin(self, question: str) -> asyncio.Task[array[float]] | None:
         """Start on a question's vector; None: words alone must do. Never raises."""
+        question = question[:MEANT_MAX]
         why, key = self._unfit(), normal(question)
         new = key not in self._remembered and key not in self._running
         if why is None and new and len(self._running) >= UNDER_WAY:
@@ -116,13 +117,17 @@ class Dense:
         """From real traffic, and from the last look at the vectors."""
         return Health(
             name=self.embedder.name,
-            standing=self._standing,
+            standing=self._progress,
             helped=self._helped,
             skipped=dict(self._skipped),
             last_error=self._last_error,
         )
 
     # --- what keeps it ready --------------------------------------------------------------------
+
+    def progress(self, standing: Standing) -> None:
+        """How far the embedding is, for those who ask."""
+        self._progress = standing
 
     async def load(self) -> Standing:
         """Take the vectors of the live texts into memory, where they moved. Raises StorageError."""
@@ -135,7 +140,7 @@ class Dense:
                 rows += page
             loop = asyncio.get_running_loop()
             self._matrix = await loop.run_in_executor(self._thread, Matrix, rows)
-            self._standing = standing
+            self._standing = self._progress = standing
         self._fit = decode((await self.vectors.fit(self.embedder.name))[1])
         return standing
 
@@ -145,7 +150,7 @@ class Dense:
         Raises ModelError when the embedder does not answer.
         """
         await self.load()
-        unknown = {normal(text): text for text in questions}
+        unknown = {normal(text[:MEANT_MAX]): text[:MEANT_MAX] for text in questions}
         wanted = [key for key in unknown if key and key not in self._remembered][:REMEMBERED]
         for start in range(0, len(wanted), self.embedder.batch):
             keys = wanted[start : start + self.embedder.batch]

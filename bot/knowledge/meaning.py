@@ -13,6 +13,10 @@ Index = Literal["faq", "doc"]
 INDEXES: tuple[Index, Index] = ("faq", "doc")
 """Questions and aliases, and chunks with answers: nearness means another thing in each."""
 
+MEANT_MAX = 2000
+"""Characters of a text that are embedded: an embedder blurs what is long, and refuses the longest
+(embedding-3: 3072 tokens)."""
+
 
 @value
 class Wanting:
@@ -75,6 +79,10 @@ class Nearness:
 
 class Vectors(Protocol):
     """The store of vectors. `embedder` names one whose vectors compare with each other only."""
+
+    async def generation(self) -> int:
+        """The live generation; cheap to ask."""
+        ...
 
     async def standing(self, embedder: str) -> Standing:
         """How far the live texts are embedded."""

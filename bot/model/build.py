@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from contextlib import aclosing
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from bot.clock import Clock
-from bot.config import Config, ModelConfig
-from bot.errors import ModelError, ReplyEmpty
+from bot.config import Config, EmbedderConfig, ModelConfig
+from bot.errors import ConfigError, ModelError, ReplyEmpty
 from bot.model.extractive import ExtractiveModel
-from bot.ports import Model
+from bot.ports import Embedder, Model
 from bot.types import ChatRequest, ChatTurn, ProviderHealth
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ def build_model(config: Config, clock: Clock, *, report: Report | None = None) -
     # With no model configured neither an HTTP client nor tenacity is loaded.
     from bot.model.client import HttpModel
     from bot.model.fallback import Fallback, log_failure
+    from bot.model.minute import Minute
     from bot.model.paced import Paced
     from bot.model.retrying import Retrying
     from bot.model.thrifty import Thrifty, cheapest_first
 
     def one(entry: ModelConfig) -> Model:
-        paced = Paced(HttpModel(entry, clock), clock, most=entry.concurrency)
+        minute = Minute(requests=entry.requests_per_minute, tokens=entry.tokens_per_minute)
+        paced = Paced(HttpModel(entry, clock), clock, most=entry.concurrency, minute=minute)
         return Retrying(paced, clock, random=random.random, thinking=entry.thinking)
 
     def either(links: list[Model]) -> Model:
@@ -55,6 +58,21 @@ def build_model(config: Config, clock: Clock, *, report: Report | None = None) -
     links = [one(entry) for entry in chain]
     cheap = [links[at] for at in cheapest_first(chain)]
     return Thrifty(either(links), thrifty=either(cheap), knowledge=last)
+
+
+def build_embedder(config: EmbedderConfig, clock: Clock) -> Embedder | None:
+    """What the settings ask for. Raises ConfigError where the extra for it is not installed."""
+    if config.kind == "none":
+        return None
+    from bot.model.local import LocalEmbedder, missing
+
+    if config.kind == "local":
+        return LocalEmbedder()
+    if find_spec("numpy") is None:
+        raise ConfigError(missing(config.kind))
+    from bot.model.embedding import HttpEmbedder
+
+    return HttpEmbedder(config, clock, random=random.random)
 
 
 async def ask_once(model: Model, clock: Clock) -> None:
