@@ -119,11 +119,6 @@ class KnowledgeConfig:
 
 
 @value
-class HttpConfig:
-    """The two listeners, as host:port; empty turns one off. `public_url` is what platforms call,
-    `admin_url` what an administrator's browser calls; empty: the operator's listener itself.
-    """
-@value
 class EmbedderConfig:
     """What finds passages by meaning: `kind` none, openai (an endpoint of that style) or local.
 
@@ -138,6 +133,11 @@ class EmbedderConfig:
     dimensions: int = 512
 
 
+@value
+class HttpConfig:
+    """The two listeners, as host:port; empty turns one off. `public_url` is what platforms call,
+    `admin_url` what an administrator's browser calls; empty: the operator's listener itself.
+    """
 
     public: str = "127.0.0.1:8080"
     operator: str = "127.0.0.1:8081"
@@ -194,12 +194,12 @@ class Config:
     slack: SlackConfig = SlackConfig()
     models: tuple[ModelConfig, ...] = field(default_factory=tuple)
     knowledge: KnowledgeConfig = KnowledgeConfig()
+    embedder: EmbedderConfig = EmbedderConfig()
     http: HttpConfig = HttpConfig()
     access: AccessConfig = AccessConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     skills: str = "skills"
     database: str = "frontdesk.db"
-    embedder: EmbedderConfig = EmbedderConfig()
     admins: frozenset[str] = frozenset()
     staff: Place | None = None
 
