@@ -96,6 +96,8 @@ MODEL = (
     _row("max_tokens", kinds.whole(1, 1_000_000)),
     _row("thinking", kinds.thinking),
     _row("concurrency", kinds.whole(1, 1000)),
+    _row("requests_per_minute", kinds.whole(0, 10**6)),
+    _row("tokens_per_minute", kinds.whole(0, 10**9)),
     _row("context_tokens", kinds.whole(500, 10_000_000)),
     _row("price_input", _PRICE),
     _row("price_cached", _PRICE),

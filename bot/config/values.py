@@ -67,7 +67,8 @@ class ModelConfig:
     """One model of the chain. Prices are per million tokens in `currency`; None: unknown.
 
     `api_key` is a bearer key, or `id.secret` for `auth` "jwt". `thinking` None leaves the
-    provider's default. `currency` "" means the desk's; `load` fills it in.
+    provider's default. `currency` "" means the desk's; `load` fills it in. What is allowed per
+    minute is 0 where there is no limit.
     """
 
     name: str = "glm-4.7-flash"
@@ -78,6 +79,8 @@ class ModelConfig:
     max_tokens: int = 2048
     thinking: bool | None = False
     concurrency: int = 8
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
     context_tokens: int = 8000
     price_input: float | None = None
     price_cached: float | None = None
