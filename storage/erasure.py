@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from bot.types import PersonId, Settlement
+from bot.clock import Clock
+from bot.types import PersonId
 from storage.codec import Undecodable, read_message, read_place
 from storage.database import Database, Row, Tx
 from storage.rows import number, string
 from storage.threads import SEVERAL
 
 JsonObject = dict[str, Any]
+
+FOLD_AGAIN_MS = 86_400_000
+"""After an erasure: a message of ours may rest so long before it is sent, and its words go."""
+_THEIRS = ("drop_turns", "blank_tickets", "blank_gaps", "drop_their_drafts", "blank_person")
+"""Statements over columns that name the person."""
 
 
 @runtime_checkable
@@ -28,16 +34,31 @@ class Folds(Protocol):
 
 
 class SqlExports:
-    """Exports over every table that knows a person."""
+    """Exports over every table that knows a person, and their erasure."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     async def of(self, person: PersonId) -> JsonObject:
         async def work(tx: Tx) -> JsonObject:
             return await _export(tx, person)
 
         return await self._database.read(work)
+
+    async def erase(self, person: PersonId) -> None:
+        """What the person said and was told goes, and is gone from the log beside the file.
+
+        Raises StorageError; what was promised is then kept later, by `fold_if_owed`.
+        """
+        now = self._clock.now()
+
+        async def work(tx: Tx) -> None:
+            await erase(tx, person, now=now)
+            await tx.run("add_audit", now=now, actor="cli", action="forget", detail=f"#{person}")
+
+        await self._database.write(work)
+        await fold_if_owed(self._database, now=now)
 
 
 async def _export(tx: Tx, person: PersonId) -> JsonObject:
@@ -88,9 +109,8 @@ async def _messages(tx: Tx, person: PersonId) -> list[Row]:
     return found
 
 
-async def erase(tx: Tx, settlement: Settlement, *, now: int) -> None:
-    """Take away every text of the settled person; what is still being answered stays till then."""
-    person = settlement.person
+async def erase(tx: Tx, person: PersonId, *, now: int) -> None:
+    """Take away every text of a person; what is still being answered stays till then."""
     messages = await _messages(tx, person)
     theirs = {number(row, "id") for row in messages}
     alone = {
@@ -105,11 +125,22 @@ async def erase(tx: Tx, settlement: Settlement, *, now: int) -> None:
     spoken = {number(row, "conversation") for row in messages}
     await tx.run_many("blank_signals", [{"conversation": one} for one in spoken])
     await tx.run("blank_summaries", person=person, memory=f"person:{person}")
-    for statement in ("drop_turns", "blank_tickets", "blank_gaps", "blank_person"):
+    await _blank_traces(tx, person)
+    await tx.run("blank_broadcasts", person=person, now=now)
+    for statement in _THEIRS:
         await tx.run(statement, person=person)
     await tx.run("drop_turns", person=SEVERAL)
     await tx.run("close_forms", person=person, memory="")
     await tx.run("add_erasure", person=person, now=now)
+
+
+async def _blank_traces(tx: Tx, person: PersonId) -> None:
+    """Where no column says whose words they are: refused attempts, and events not understood."""
+    name = string((await tx.run("person_by_id", id=person))[0], "name")
+    for one in await tx.run("identities_of", person=person):
+        actor = f"{string(one, 'platform')}:{string(one, 'account')}/{string(one, 'user_id')}"
+        await tx.run("blank_attempts", actor=actor, name=name)
+        await tx.run("blank_unread", user_id=one["user_id"])
 
 
 def _source(dedupe: str) -> int | None:
@@ -123,7 +154,7 @@ async def fold_if_owed(database: Database, *, now: int) -> bool:
     """Empty the log if somebody's words may still be in it; True when nothing is owed any more."""
 
     async def look(tx: Tx) -> int | None:
-        owed = (await tx.run("last_erasure"))[0]["id"]
+        owed = (await tx.run("last_erasure", since=now - FOLD_AGAIN_MS))[0]["id"]
         return owed if isinstance(owed, int) else None
 
     if (owed := await database.read(look)) is None:

@@ -159,7 +159,7 @@ async def _apply(tx: Tx, change: Change, lease: Lease, settlement: Settlement, *
         case GoOn():
             await tx.run("go_on", answer=lease.id, continues=change.answer)
         case Erase():
-            await erase(tx, settlement, now=now)
+            await erase(tx, settlement.person, now=now)
         case _:
             assert_never(change)
 

@@ -75,7 +75,7 @@ def stores(database: Database, clock: Clock) -> Stores:
         directory=SqlDirectory(database),
         audits=SqlAudits(database),
         broadcasts=SqlBroadcasts(database),
-        exports=SqlExports(database),
+        exports=SqlExports(database, clock),
         threads=SqlThreads(database, clock),
         door=SqlDoor(database),
         files=SqlFiles(database),

@@ -136,17 +136,33 @@ UPDATE ticket SET summary = '' WHERE person = :person;
 -- blank_gaps: that something was not known stays
 UPDATE gap SET question = '' WHERE answer IN (SELECT answer FROM ledger WHERE person = :person);
 
--- blank_person: the name goes; a block and a quota stay
-UPDATE person SET name = '', locale = NULL WHERE id = :person;
+-- drop_their_drafts: what they wrote to everybody and sent to nobody
+DELETE FROM broadcast WHERE person = :person AND started_at IS NULL;
+
+-- blank_broadcasts: what they sent to everybody; one under way goes to nobody further
+UPDATE broadcast SET text = '', done_at = coalesce(done_at, :now)
+ WHERE person = :person AND started_at IS NOT NULL;
+
+-- blank_attempts: what somebody typed that was refused, by its author or by the name in it
+UPDATE audit SET detail = substr(detail, 1, max(instr(detail, ':') - 1, 0))
+ WHERE action LIKE '% refused'
+   AND (actor = :actor OR (:name <> '' AND instr(lower(detail), lower(:name)) > 0));
+
+-- blank_unread: events that were never understood, which name this person
+UPDATE inbox SET raw = '' WHERE state = 3 AND conversation IS NULL AND instr(raw, :user_id) > 0;
+
+-- blank_person: the name goes, and where they can be written to unasked; a block and a quota stay
+UPDATE person SET name = '', locale = NULL, home = NULL WHERE id = :person;
 
 -- add_erasure: what was promised
 INSERT INTO erasure (person, at) VALUES (:person, :now);
 
 -- folded: the log holds nothing of it any more
-UPDATE erasure SET folded_at = :now WHERE folded_at IS NULL AND id <= :id;
+UPDATE erasure SET folded_at = coalesce(folded_at, :now) WHERE id <= :id;
 
--- last_erasure: the newest that is promised
-SELECT max(id) AS id FROM erasure WHERE folded_at IS NULL;
+-- last_erasure: the newest that is promised; one of late is folded anew, since what was on its way
+-- then has been sent, and forgotten, after it
+SELECT max(id) AS id FROM erasure WHERE folded_at IS NULL OR at > :since;
 
 -- their_turns: what was said, for an export
 SELECT m.key, t.role, t.text, t.said_at, t.name FROM turn t JOIN memory m ON m.id = t.memory

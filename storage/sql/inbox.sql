@@ -105,9 +105,9 @@ DELETE FROM answer WHERE id = :id;
 -- cover: this message belongs to that answer
 UPDATE inbox SET answer = :answer WHERE id = :id AND state = 0;
 
--- finish_message: one outcome each
+-- finish_message: one outcome each; what we sent may quote anybody, and has done its work
 UPDATE inbox SET state = :state, outcome = :outcome, answer = :answer, error = :error,
-       settled_at = :now
+       settled_at = :now, body = CASE WHEN origin = 'relay' AND :state = 2 THEN NULL ELSE body END
  WHERE id = :id AND state = 0;
 
 -- cover_message: a message that needed no answer of its own

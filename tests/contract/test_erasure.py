@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.ports import Intake
 from bot.types import (
+    Audit,
     Await,
+    DraftBroadcast,
     DurableAnswer,
     Erase,
     Feedback,
@@ -21,9 +26,12 @@ from bot.types import (
     Sender,
     Settlement,
     Signal,
+    StartBroadcast,
     Turn,
+    UseSkill,
 )
 from storage import Stores, open_stores
+from storage.driver import sqlite, target
 from storage.erasure import fold_if_owed
 from storage.retention import Retention, prune
 from storage.sqlite import SqliteDatabase
@@ -72,6 +80,10 @@ async def _converse(desk: Stores, user: str, words: str, *, channel: str, rounds
                 Gap(question=words, locale="en"),
                 Feedback(answer=lease.id, good=True),
                 Await(word="w", given=words, locale="en", until=10**15),
+                UseSkill(skill="blog"),
+                Audit(action="broadcast refused", detail=f"access.broadcast_long: {words}"),
+                DraftBroadcast(code=f"{user}{at}", text=f"{words} to all"),
+                DraftBroadcast(code=f"never{user}{at}", text=f"{words} to nobody"),
             ),
             forwards=(
                 Forward(place=STAFF, text=f"notice: {words}"),
@@ -86,8 +98,35 @@ async def _converse(desk: Stores, user: str, words: str, *, channel: str, rounds
         for _ in ("notice", "digest"):
             await desk.inbox.settle(await lease_one(desk), _nothing())
         await desk.inbox.bury(await lease_one(desk), _nothing(), error=f"no way: {words}")
+        odd = Intake(
+            raw=f'{{"from": "{user}", "odd": "{words}"}}', delivery=f"o{user}{at}", error="?"
+        )
+        await desk.inbox.put([odd])
     await desk.summaries.put(memory, f"{words} in short", through=0)
     return person.id
+
+
+async def _send_to_all(desk: Stores, user: str, person: PersonId, *, channel: str) -> None:
+    """The broadcast that this person drafted first goes out, to everybody there is."""
+    said = message(998, "/broadcast send", channel=channel, user=user)
+    await desk.inbox.put([intake(replace(said, place=place(channel, private=True)))])
+    settlement = Settlement(
+        outcome="answered",
+        memory=MemoryId("m"),
+        person=person,
+        changes=(StartBroadcast(code=f"{user}0"),),
+    )
+    await desk.inbox.settle(await lease_one(desk), settlement)
+
+
+async def _named_by_another(desk: Stores, words: str) -> None:
+    """Somebody else typed this name in vain."""
+    attempt = Audit(action="ban refused", detail=f"access.unknown_person: @{words}")
+    await desk.inbox.put([intake(message(997, "/ban", channel="roots", user="root"))])
+    settlement = Settlement(
+        outcome="answered", memory=MemoryId("r"), person=PersonId(0), changes=(attempt,)
+    )
+    await desk.inbox.settle(await lease_one(desk), settlement)
 
 
 def _nothing() -> Settlement:
@@ -165,3 +204,186 @@ async def test_an_erasure_that_a_crash_broke_off_is_finished_at_the_next_start(
         assert await fold_if_owed(desk.database, now=clock.now())
     finally:
         await desk.close()
+
+
+async def test_what_is_on_its_way_then_is_sent_and_forgotten_too(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    """A notice to staff that rests while its platform is down; and the log is folded once more."""
+    path = tmp_path / "desk.db"
+    desk = await open_stores(str(path), clock)
+    try:
+        home = place("anns", private=True)
+        person = (await desk.people.person(home, Sender(user="ann"))).id
+        said = replace(message(1, "/person", channel="anns", user="ann"), place=home)
+        await desk.inbox.put([intake(said)])
+        notice = Forward(place=STAFF, text=f"Ann needs somebody: {SECRET}")
+        settlement = Settlement(
+            outcome="answered", memory=MemoryId("m"), person=person, forwards=(notice,)
+        )
+        await desk.inbox.settle(await lease_one(desk), settlement)
+        waiting = await lease_one(desk)
+        await desk.inbox.rest(waiting, until=clock.now() + 60_000, error="down")
+        await _forget(desk, "ann", person, channel="anns")
+        clock.pass_(61)
+        await desk.inbox.settle(await lease_one(desk), _nothing())
+        await prune(desk.database, Retention(), now=clock.now())
+        assert in_the_files(path, SECRET) == []
+    finally:
+        await desk.close()
+
+
+async def test_an_operator_can_have_somebody_erased(tmp_path: Path, clock: HandClock) -> None:
+    """Asked for by letter: the same, and the act is in the audit."""
+    path = tmp_path / "desk.db"
+    desk = await open_stores(str(path), clock)
+    try:
+        person = await _converse(desk, "ann", SECRET, channel="anns", rounds=2)
+        await desk.exports.erase(person)
+        assert in_the_files(path, SECRET) == []
+        [newest] = await desk.audits.last(1)
+        assert (newest.actor, newest.action, newest.detail) == ("cli", "forget", f"#{person}")
+    finally:
+        await desk.close()
+
+
+# --- every column ------------------------------------------------------------------------------
+
+GOES = {
+    "answer": {"body"},
+    "audit": {"detail"},
+    "broadcast": {"text"},
+    "form": {"memory", "word", "given", "locale"},
+    "gap": {"question"},
+    "inbox": {"body", "raw", "error"},
+    "memory": {"summary"},
+    "person": {"name", "locale", "home"},
+    "signal": {"text"},
+    "ticket": {"summary"},
+    "turn": {"role", "text", "name"},
+}
+"""What holds a person's words, or words about them: emptied, or the whole row goes."""
+STAYS = {
+    "admin_link": {"token", "actor"},  # hashes, and the id of an administrator; gone in a day
+    "admin_session": {"token", "actor"},
+    "audit": {"actor", "action"},  # what was done to the desk, by which account
+    "broadcast": {"code"},
+    "conversation": {"key", "place", "owner"},  # ids of chats
+    "gap": {"locale"},
+    "identity": {"platform", "account", "user_id"},  # so that a block holds
+    "inbox": {"dedupe", "delivery", "sender", "origin", "outcome", "reference"},  # ids
+    "ledger": {
+        *("platform", "account", "route", "outcome", "model", "currency", "finish", "error"),
+        "chat",
+    },  # numbers, and the names of our own errors
+    "memory": {"key"},
+    "migration": {"name", "checksum"},
+    "party": {"sender"},
+    "person": {"role"},
+    "reply": {"place", "anchor", "kind", "shown"},  # ids, and a hash of what was shown
+    "setting": {"key", "value"},
+    "signal": {"delivery", "kind", "key"},
+    "skill_use": {"skill"},  # counts
+    "ticket": {"conversation", "place", "staff", "reason"},
+}
+"""Ids, hashes and words of ours."""
+COUNTED = {
+    "broadcast", "broadcast_line", "erasure", "feedback", "form", "identity", "ledger", "skill_use",
+    "ticket", "turn",
+}  # fmt: skip
+"""Tables that name a person by number."""
+
+
+@contextmanager
+def looking(path: Path) -> Iterator[sqlite.Connection]:
+    """With the desk's own library: two in one process would break each other's locks."""
+    connection = sqlite.connect(target(str(path), read_only=True), uri=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _columns(path: Path) -> dict[str, dict[str, str]]:
+    """Types by table and column, without the knowledge, which is the team's, and SQLite's own."""
+    with looking(path) as connection:
+        tables = [row[0] for row in connection.execute("SELECT name FROM pragma_table_list")]
+        return {
+            table: {
+                row[1]: row[2]
+                for row in connection.execute(f"SELECT * FROM pragma_table_info('{table}')")
+            }
+            for table in tables
+            if not table.startswith(("kb_", "sqlite_"))
+        }
+
+
+async def test_every_column_is_decided_on(tmp_path: Path, clock: HandClock) -> None:
+    """A new table that names a person, or a new column that can hold words, fails here until it is
+    said what an erasure does with it.
+    """
+    path = tmp_path / "desk.db"
+    await (await open_stores(str(path), clock)).close()
+    for table, columns in _columns(path).items():
+        worded = {name for name, kind in columns.items() if kind not in ("INTEGER", "REAL")}
+        decided = GOES.get(table, set()) | STAYS.get(table, set())
+        assert worded == decided, table
+        assert ("person" in columns) == (table in COUNTED), table
+
+
+async def test_no_cell_of_any_table_holds_a_word_of_theirs(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    """Each column that loses its words had some before, or this test would prove nothing; how many
+    answers, verdicts, uses, tickets and gaps there were is known all the same.
+    """
+    path = tmp_path / "desk.db"
+    desk = await open_stores(str(path), clock)
+    try:
+        person = await _converse(desk, "ann", SECRET, channel="anns", rounds=2)
+        await _named_by_another(desk, SECRET)
+        await _send_to_all(desk, "ann", person, channel="anns")
+        before = _holding(path)
+        counts = _counts(path)
+        assert before >= {
+            (table, column)
+            for table, columns in GOES.items()
+            for column in columns - {"role", "memory", "word", "locale", "home"}
+            if table != "answer"  # dropped with each settlement
+        }
+        await _forget(desk, "ann", person, channel="anns")
+        # What was on its way to everybody when its author asked to be forgotten has been sent.
+        while leases := await desk.inbox.lease("me", 9):
+            for lease in leases:
+                await desk.inbox.settle(lease, _nothing())
+        assert _holding(path) == set()
+        assert _counts(path) == counts
+        with looking(path) as connection:
+            assert connection.execute(
+                "SELECT home FROM person WHERE id = ?", (person,)
+            ).fetchall() == [(None,)]
+        await prune(desk.database, Retention(), now=clock.now())
+        assert in_the_files(path, SECRET) == []
+    finally:
+        await desk.close()
+
+
+def _holding(path: Path) -> set[tuple[str, str]]:
+    """The columns in which the secret stands somewhere."""
+    with looking(path) as connection:
+        return {
+            (table, column)
+            for table, columns in _columns(path).items()
+            for column in columns
+            if connection.execute(
+                f"SELECT 1 FROM {table} WHERE instr(CAST({column} AS TEXT), ?)", (SECRET,)
+            ).fetchone()
+        }
+
+
+def _counts(path: Path) -> dict[str, int]:
+    with looking(path) as connection:
+        return {
+            table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("ledger", "feedback", "skill_use", "ticket", "gap", "identity", "audit")
+        }
