@@ -42,12 +42,14 @@ def build_model(config: Config, clock: Clock, *, report: Report | None = None) -
     # With no model configured neither an HTTP client nor tenacity is loaded.
     from bot.model.client import HttpModel
     from bot.model.fallback import Fallback, log_failure
+    from bot.model.minute import Minute
     from bot.model.paced import Paced
     from bot.model.retrying import Retrying
     from bot.model.thrifty import Thrifty, cheapest_first
 
     def one(entry: ModelConfig) -> Model:
-        paced = Paced(HttpModel(entry, clock), clock, most=entry.concurrency)
+        minute = Minute(requests=entry.requests_per_minute, tokens=entry.tokens_per_minute)
+        paced = Paced(HttpModel(entry, clock), clock, most=entry.concurrency, minute=minute)
         return Retrying(paced, clock, random=random.random, thinking=entry.thinking)
 
     def either(links: list[Model]) -> Model:
