@@ -53,6 +53,7 @@ SETTINGS = (
     _secret("slack.signing_secret", kinds.secret, "SLACK_SIGNING_SECRET"),
     _row("slack.api_root", kinds.api_root, "SLACK_API_ROOT"),
     _row("slack.mode", kinds.one_of("auto", "socket", "http"), "SLACK_MODE"),
+    _row("slack.streaming", kinds.one_of("native", "direct", "edits"), "SLACK_STREAMING"),
     _row("knowledge.folder", kinds.text, "FRONTDESK_KNOWLEDGE"),
     _row("knowledge.watch", kinds.flag),
     _row("knowledge.file_max_bytes", kinds.whole(1, 1 << 30)),

@@ -53,13 +53,18 @@ class TelegramConfig:
 
 @value
 class SlackConfig:
-    """The Slack app. `mode`: socket, http, or auto (socket when there is an app token)."""
+    """The Slack app. `mode`: socket, http, or auto (socket when there is an app token).
+
+    `streaming`: answers grow as Slack's own streams (native), in direct messages only (direct), or
+    by edits everywhere (edits).
+    """
 
     bot_token: Secret = Secret("")
     app_token: Secret = Secret("")
     signing_secret: Secret = Secret("")
     api_root: str = "https://slack.com/api/"
     mode: str = "auto"
+    streaming: str = "native"
 
 
 @value
