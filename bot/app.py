@@ -210,6 +210,7 @@ class Service:
                 "kb_import": self._import,
                 "kb_change": self._change,
                 "dead_requeue": stores.inbox.requeue,
+                "forget": stores.exports.erase,
             },
         )
         await control.start()

@@ -15,10 +15,22 @@ from bot.clock import SystemClock
 from bot.config import Config
 from bot.control import call, socket_path
 from bot.errors import DeskDown, UserError
+from bot.types import Person, PersonId
 from storage import copies, open_stores
 from storage.dead import DeadLetter, dead_letter, dead_letters
 
-__all__ = ["DeadLetter", "backup", "letter", "letters", "migrate", "requeue", "restore", "when"]
+__all__ = [
+    "DeadLetter",
+    "backup",
+    "forget",
+    "letter",
+    "letters",
+    "migrate",
+    "person",
+    "requeue",
+    "restore",
+    "when",
+]
 
 
 def when(milliseconds: int, config: Config, shape: str = "%Y-%m-%d %H:%M:%S") -> str:
@@ -105,3 +117,32 @@ async def requeue(config: Config, numbers: Sequence[int] | None) -> list[int]:
         finally:
             await stores.close()
     return back
+
+
+async def person(config: Config, who: str) -> Person:
+    """Whom `who` means: #number as lists show it, or platform:account/id. UserError for nobody."""
+    stores = await open_stores(config.database, SystemClock(), read_only=True)
+    try:
+        if who.startswith("#") and who[1:].isdecimal():
+            found = await stores.directory.by_number(PersonId(int(who[1:])))
+        else:
+            platform, _, name = who.partition(":")
+            account, _, user = name.rpartition("/")
+            found = await stores.directory.by_identity(platform, account, user)
+    finally:
+        await stores.close()
+    if found is None:
+        raise UserError("operator.nobody", who=who[:60])
+    return found
+
+
+async def forget(config: Config, number: PersonId) -> None:
+    """Erase what this person said and was told; done by the running desk where there is one."""
+    try:
+        await call(socket_path(config.database), "forget", person=number)
+    except DeskDown:
+        stores = await open_stores(config.database, SystemClock())
+        try:
+            await stores.exports.erase(number)
+        finally:
+            await stores.close()

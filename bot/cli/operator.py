@@ -1,4 +1,4 @@
-"""The operator's commands: doctor, backup, restore, migrate, and the dead letters."""
+"""The operator's commands: doctor, backup, restore, migrate, forget, and the dead letters."""
 
 from __future__ import annotations
 
@@ -132,6 +132,30 @@ def migrate(level: str) -> int:
     return 0
 
 
+@click.command(short_help="Erase what somebody said and was told.")
+@click.argument("who")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def forget(level: str, who: str, *, yes: bool) -> int:
+    """Erase what WHO said and was told, as /forget in their own chat does.
+
+    WHO is #12, as lists show a person, or platform:account/id (telegram:BOT/USER, slack:TEAM/USER).
+    Counts stay; a block and a quota hold. Backups made before still have the words. Works beside a
+    running desk.
+    """
+    from bot import upkeep
+
+    loaded = _begin(level)
+    locale = locale_of(loaded)
+    found = asyncio.run(upkeep.person(loaded.config, who))
+    name = f"{printable(found.name) or '—'} (#{found.id})"
+    if not yes:
+        click.confirm(say(locale, "operator.forget_ask", name=name), abort=True)
+    asyncio.run(upkeep.forget(loaded.config, found.id))
+    click.echo(say(locale, "operator.forgotten", name=name))
+    return 0
+
+
 # --- dead letters -------------------------------------------------------------------------------
 
 
@@ -235,5 +259,5 @@ def _begin(level: str) -> Loaded:
     return loaded
 
 
-COMMANDS: tuple[click.Command, ...] = (doctor, backup, restore, migrate, dead)
+COMMANDS: tuple[click.Command, ...] = (doctor, backup, restore, migrate, forget, dead)
 """What the command line registers."""

@@ -20,6 +20,7 @@ from bot.config import Config, Loaded
 from bot.desk import build_engine, open_desk
 from bot.engine.commands import Command
 from bot.i18n import LOCALES, catalogue, say
+from bot.types import Place, Sender
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -165,6 +166,7 @@ def test_every_command_is_one_a_shell_can_read(command: str) -> None:
 EXAMPLES = {
     "frontdesk backup …": "frontdesk backup ./again.db",
     "frontdesk kb explain": 'frontdesk kb explain "How do I return an item?"',
+    "frontdesk forget WHO": "frontdesk forget --yes '#1'",
     "frontdesk restore": "frontdesk restore /backups/frontdesk-2026-01-31.db",
     "frontdesk run": "echo hi | frontdesk run",
 }
@@ -200,6 +202,8 @@ def _shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 async def _stock(database: Path) -> None:
     async with open_desk(Loaded(config=Config()), database=str(database)) as desk:
+        place = Place(platform="telegram", account="1", channel="7", private=True)
+        await desk.stores.people.person(place, Sender(user="7", name="Ann"))
         await desk.knowledge.import_folder(ROOT / "bot/samples/shop")
 
 

@@ -40,7 +40,7 @@ from bot.types import (
     Sender,
     Settlement,
 )
-from bot.upkeep import backup, letters, requeue
+from bot.upkeep import backup, forget, letters, person, requeue
 from storage import open_stores
 from tests.fakes.glm import KEY, FakeGlm, says, status
 from tests.fakes.slack import APP_TOKEN, BOT_TOKEN, FakeSlack
@@ -275,3 +275,26 @@ async def test_a_backup_over_a_file_is_refused(tmp_path: Path) -> None:
     await asyncio.to_thread(taken.write_text, "mine")
     with pytest.raises(UserError):
         await backup(Config(database=str(tmp_path / "desk.db")), taken)
+
+
+async def test_somebody_is_erased_by_the_running_desk(tmp_path: Path) -> None:
+    """Asked for on the command line: the desk that holds the file does it, and goes on serving."""
+    path = tmp_path / "desk.db"
+    async with running(path, speaks=False, pace="off") as run:
+        ann = run.telegram.private(7, "Ann")
+        run.telegram.say(ann, "Where does my zebra-crossing-4711 stay?")
+        await until(lambda: run.telegram.screen(ann))
+        await until(lambda: run.service.idle)
+        assert b"zebra-crossing-4711" in bytes_of(path)
+        config = run.desk.config
+        found = await person(config, f"telegram:{run.telegram.bot_id}/7")
+        await forget(config, found.id)
+        assert b"zebra-crossing-4711" not in bytes_of(path)
+        run.telegram.say(ann, "How do I return an item?")
+        await until(lambda: "returns" in "".join(run.telegram.screen(ann)[-1:]))
+
+
+def bytes_of(path: Path) -> bytes:
+    """The database and its log."""
+    files = [one for one in path.parent.glob(f"{path.name}*") if one.is_file()]
+    return b"".join(one.read_bytes() for one in files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ import pytest
 from bot.clock import SystemClock
 from bot.i18n import catalogue
 from bot.ports import Intake
+from bot.types import Turn
 from storage import Stores, open_stores
 from storage.copies import restore, upgrade
 from storage.driver import sqlite
@@ -23,7 +25,16 @@ from tests.unit.test_cli import Inside, inside
 
 __all__ = ["inside"]
 
-COMMANDS = ["doctor", "backup", "restore", "migrate", "dead list", "dead show", "dead requeue"]
+COMMANDS = [
+    "doctor",
+    "backup",
+    "restore",
+    "migrate",
+    "forget",
+    "dead list",
+    "dead show",
+    "dead requeue",
+]
 
 
 def mode_of(path: Path) -> int:
@@ -307,7 +318,50 @@ def test_findings_are_json_for_a_program_in_the_desks_language(
     database: Path, inside: Inside
 ) -> None:
     rows = json.loads(inside("doctor", "--json", FRONTDESK_LOCALE="zh").stdout)
-    assert {row["part"] for row in rows} == {"config", "database", "knowledge"}
+    assert {row["part"] for row in rows} == {"config", "database", "knowledge", "charts"}
     assert {row["state"] for row in rows} <= {"ok", "warn"}
     assert all(row["found"] for row in rows)
     assert any("数据库" in row["found"] or "写" in row["found"] for row in rows)
+
+
+# --- forget -------------------------------------------------------------------------------------
+
+
+def test_somebody_is_erased_by_number_or_account_after_a_question(
+    database: Path, inside: Inside
+) -> None:
+    """Nobody without a yes, nobody unknown; then the words are in the file no more."""
+    words = b"a question nobody could answer"
+    person = asyncio.run(_ask(database, words.decode()))
+    for who in ("#999", "telegram:1/nobody", "Ann", "#", ""):
+        done = inside("forget", "--yes", who)
+        assert (done.returncode, done.stdout) == (2, ""), who
+        assert "nobody known" in done.stderr
+    assert inside("forget", f"#{person}").returncode != 0  # no answer to the question
+    assert words in _all_of(database)
+    done = inside("forget", "--yes", f"#{person}")
+    assert done.returncode == 0, done.stderr
+    assert words not in _all_of(database)
+    again = inside("forget", "--yes", "fake:bot/eve")
+    assert again.returncode == 0, again.stderr
+
+
+def _all_of(database: Path) -> bytes:
+    return b"".join(one.read_bytes() for one in database.parent.glob(f"{database.name}*"))
+
+
+async def _ask(database: Path, words: str) -> int:
+    """Somebody asks, is answered, and it is kept."""
+    stores = await open_stores(str(database), SystemClock())
+    try:
+        said = message(1, words, channel="eves", user="eve")
+        person = await stores.people.person(said.place, said.sender)
+        await put(stores, said)
+        turns = (Turn(role="user", text=words, said_at=1),)
+        kept = replace(settlement(), turns=turns, person=person.id)
+        while leases := await stores.inbox.lease("me", 9):
+            for lease in leases:
+                await stores.inbox.settle(lease, kept)
+        return person.id
+    finally:
+        await stores.close()
