@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import random
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies
 
 import aiohttp
 
 from adapters.slack.calls import PATIENCE, TIMEOUT, Calls
 from adapters.slack.events import Events, Party, bolt_app, nobody
+from adapters.slack.failures import StillStreaming
 from adapters.slack.files import Files
-from adapters.slack.normalise import Me, whispered_to
-from adapters.slack.rates import POST
+from adapters.slack.native import Native
+from adapters.slack.normalise import Me, position, whispered_to
+from adapters.slack.rates import POST, UPDATE
 from adapters.slack.render import TEXT_MAX, blocks, measure, summary
 from adapters.slack.sessions import Sessions, Status
+from adapters.slack.socket import Socket
 from bot.clock import Clock
 from bot.config import SlackConfig
 from bot.errors import (
@@ -25,9 +30,10 @@ from bot.errors import (
     PlatformBusy,
     PlatformError,
     PlatformUnavailable,
+    StorageError,
 )
-from bot.ports import HttpReply, HttpRoute, Sink
-from bot.types import Attachment, Frame, Guard, Limits, MessageRef, Place, RichText, value
+from bot.ports import HttpReply, HttpRoute, Intake, Sink
+from bot.types import Attachment, Frame, Guard, Limits, MessageRef, Place, RichText, Signal, value
 
 if TYPE_CHECKING:
     from slack_bolt.app.async_app import AsyncApp
@@ -36,15 +42,15 @@ if TYPE_CHECKING:
 EVENTS_PATH = "/slack/events"
 EVENT_TYPE = "frontdesk_reply"
 READ_BACK_SECONDS = 3600
-CONNECT_SECONDS = 30.0
-"""A socket that has not come up again for so long is thrown away and asked for anew: the SDK goes
-on trying an address whose ticket has expired."""
 START_WAIT_MAX = 30.0
 RESPONSES = 1_000
 """Response URLs kept at hand for the later parts of an answer."""
 
 _PRIVATE = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, interval=1.2)
 _SHARED = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, interval=3.0)
+_STREAMED = Limits(
+    text_max=TEXT_MAX, measure=measure, spans_max=300, interval=0.7, growth=1.1, interval_max=3.0
+)
 _WHISPER = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, edits=False, placeholder=False)
 
 log = logging.getLogger("frontdesk.slack")
@@ -101,6 +107,7 @@ class SlackAdapter:
         self._calls: Calls | None = None
         self._events: Events | None = None
         self._sessions: Sessions | None = None
+        self._native: Native | None = None
         self._app: AsyncApp | None = None
         self._responses: dict[str, str] = {}
 
@@ -112,12 +119,15 @@ class SlackAdapter:
     def limits(self, place: Place) -> Limits:
         if whispered_to(place):
             return _WHISPER
+        if self._native is not None and self._native.able(place):
+            return _STREAMED
         return _PRIVATE if place.private else _SHARED
 
     def ready(self, place: Place, *, final: bool) -> float:
         if self._calls is None or whispered_to(place):
             return self._clock.monotonic()
-        return self._calls.ready(place.channel, final=final)
+        method = self._native.pacing(place) if self._native else UPDATE
+        return self._calls.ready(place.channel, final=final, method=method)
 
     # --- beginning and end ---------------------------------------------------------------------
 
@@ -162,6 +172,7 @@ class SlackAdapter:
             groups=self._groups,
         )
         self._sessions = Sessions(calls, self._clock)
+        self._native = Native(calls, self._clock, self._config.streaming, self._halted)
         secret = self._config.signing_secret.reveal()
         self._app = bolt_app(self._events, me, self._client, secret)
 
@@ -170,7 +181,8 @@ class SlackAdapter:
         from slack_sdk.web.async_client import AsyncWebClient
 
         if self._calls is None:
-            self._session = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=True)
+            # With trust_env aiohttp asks a thread for the proxy at every request: 0.3 ms CPU each.
+            self._session = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=bool(getproxies()))
             quiet = logging.getLogger("frontdesk.slack.sdk")
             quiet.setLevel(logging.ERROR)
             self._client = AsyncWebClient(
@@ -186,50 +198,47 @@ class SlackAdapter:
     async def run(self, sink: Sink) -> None:
         await self.start()
         assert self._events is not None
-        self._events.sink = sink
+        self._events.sink = self._noting(sink)
         try:
             if self.mode == "http":
                 await asyncio.Event().wait()
+            assert self._app is not None
+            socket = Socket(self._app, self._open(), self._clock, self._ping_seconds)
             while True:
-                await self._listen()
+                await socket.listen(self._config.app_token)
         finally:
             self._events.sink = None
 
-    async def _listen(self) -> None:
-        """One Socket Mode client, until it stays without a connection.
+    def _noting(self, sink: Sink) -> Sink:
+        """The same sink; on the way there we learn who asks where."""
 
-        Raises PlatformLocked when the app token is refused.
-        """
-        from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+        async def noted(intakes: Sequence[Intake]) -> None:
+            for intake in intakes:
+                self.notice(intake)
+            await sink(intakes)
 
-        assert self._app is not None
-        assert self._calls is not None
-        token = self._config.app_token.reveal()
+        return noted
+
+    def notice(self, intake: Intake) -> None:
+        """Remember for whom an answer to this would be streamed."""
+        said = intake.message
+        if self._native is not None and said is not None and said.directed:
+            self._native.asked(said.place, said.sender.user)
+
+    async def _halted(self, ref: MessageRef) -> bool:
+        """A person stopped this stream: the same signal as that of a Stop button."""
+        sink = self._events.sink if self._events else None
+        if sink is None:
+            return False
+        here, channel = ref.place.conversation, ref.place.channel
+        signal = Signal(kind="stop", conversation=here, position=position(ref.id))
+        raw = json.dumps({"type": "stopped_by_user", "channel": channel, "ts": ref.id})
+        delivery = f"slack:{self.account}:stopped:{channel}:{ref.id}"
         try:
-            opened = await self._calls.form("apps.connections.open", {"token": token})
-        except (PlatformUnavailable, PlatformBusy) as error:
-            await self._clock.sleep(error.retry_after or self._ping_seconds)
-            return
-        handler = AsyncSocketModeHandler(
-            self._app, token, web_client=self._client, ping_interval=self._ping_seconds
-        )
-        handler.client.wss_uri = opened["url"]
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await handler.client.connect()  # type: ignore[no-untyped-call]
-            await self._until_lost(handler.client)
-        except TimeoutError:
-            log.warning("no socket to Slack after %s s", CONNECT_SECONDS)
-        finally:
-            await handler.client.close()  # type: ignore[no-untyped-call]
-
-    async def _until_lost(self, client: Any) -> None:
-        """The SDK reconnects by itself; return when it fails to for too long."""
-        seen = self._clock.monotonic()
-        while self._clock.monotonic() - seen < CONNECT_SECONDS:
-            await self._clock.sleep(self._ping_seconds)
-            if await client.is_connected():
-                seen = self._clock.monotonic()
+            await sink([Intake(raw=raw, delivery=delivery, signal=signal)])
+        except StorageError:
+            return False
+        return True
 
     def routes(self) -> Sequence[HttpRoute]:
         if self.mode != "http":
@@ -275,11 +284,14 @@ class SlackAdapter:
         reply_to: str | None = None,
         mark: str = "",
     ) -> MessageRef:
-        """Post. `mark` is what `find` looks for; without one, a post of unknown outcome is still
-        read back here, by a mark of its own. At a whisper, `reply_to` is the response URL.
+        """Post, or begin a stream where the message is to grow. `mark` is what `find` looks for;
+        without one, a post of unknown outcome is still read back here, by a mark of its own. At a
+        whisper, `reply_to` is the response URL.
         """
         if user := whispered_to(place):
             return await self._whisper(place, user, frame, guard, reply_to)
+        if frame.grows and (streamed := await self._streamed(place, guard)):
+            return streamed
         mark = mark or f"{self._random.getrandbits(96):024x}"
         post = {
             "channel": place.channel,
@@ -304,9 +316,31 @@ class SlackAdapter:
         if whispered_to(ref.place):
             await self._respond(ref, guard, replace_original=True, **_shown(frame))
             return
-        change = {"channel": ref.place.channel, "ts": ref.id, **_shown(frame)}
-        await self._ask("chat.update", change, guard=guard, final=frame.final)
-        self._status(ref.place, "active" if frame.final else "processing")
+        if self._native is None or not await self._native.show(ref, frame, guard):
+            await self._change(UPDATE, ref, guard, final=frame.final, **_shown(frame))
+            self._status(ref.place, "active" if frame.final else "processing")
+        elif frame.final:
+            self._status(ref.place, "active")
+
+    async def _streamed(self, place: Place, guard: Guard) -> MessageRef | None:
+        """A stream of Slack's own, which shows by itself that we are at work."""
+        await self._at_work()
+        assert self._native is not None
+        return await self._native.start(place, guard)
+
+    async def _change(
+        self, method: str, ref: MessageRef, guard: Guard, *, final: bool = True, **more: Any
+    ) -> None:
+        """Change or delete a message; one that is a stream yet, an earlier process's perhaps, is
+        ended before that.
+        """
+        args = {"channel": ref.place.channel, "ts": ref.id, **more}
+        try:
+            await self._ask(method, args, guard=guard, final=final)
+        except StillStreaming:
+            assert self._native is not None
+            await self._native.end(ref, guard)
+            await self._ask(method, args, guard=guard, final=final)
 
     def _status(self, place: Place, status: Status) -> None:
         """What Slack itself shows about the thread; after a crash, too, an end is told."""
@@ -318,8 +352,9 @@ class SlackAdapter:
             if whispered_to(ref.place):
                 await self._respond(ref, guard, delete_original=True)
             else:
-                gone = {"channel": ref.place.channel, "ts": ref.id}
-                await self._ask("chat.delete", gone, guard=guard)
+                await self._change("chat.delete", ref, guard)
+                if self._native is not None:
+                    self._native.forget(ref)
                 self._status(ref.place, "active")
         except MessageGone:
             pass

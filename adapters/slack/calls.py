@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from adapters.slack.failures import refusal
-from adapters.slack.rates import POST, gates
+from adapters.slack.rates import POST, UPDATE, gates
 from bot.clock import Clock
 from bot.errors import PlatformBusy, PlatformError, PlatformUnavailable
 from bot.pace import Gate, Pace
@@ -44,15 +44,20 @@ class Calls:
         self._random = random
         self._pace = Pace()
 
-    def ready(self, channel: str, *, final: bool) -> float:
+    def ready(self, channel: str, *, final: bool, method: str = UPDATE) -> float:
         """When the next call to a channel may leave, in monotonic seconds; a past time: now.
 
         Most calls are edits, which share the workspace's budget; a ban of the channel's posts
         rests its edits too.
         """
-        turn = gates("chat.update", self.account)
+        turn = gates(method, self.account)
         shared = self._pace.ready(turn, now=float("-inf"), final=final)
         return max(shared, self._pace.banned_until(gates(POST, self.account, channel)))
+
+    def free(self, method: str, *, final: bool) -> bool:
+        """Whether a call of this method may leave at once."""
+        now = self._clock.monotonic()
+        return self._pace.ready(gates(method, self.account), now=now, final=final) <= now
 
     async def call(
         self,

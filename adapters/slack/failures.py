@@ -12,6 +12,22 @@ from bot.errors import (
     PlatformUnavailable,
 )
 
+
+class StreamOver(PlatformRefused):
+    """Nothing can be appended to this message any more; it can be edited."""
+
+
+class StoppedByPerson(StreamOver):
+    """A person pressed Slack's own Stop on this message."""
+
+
+class StillStreaming(PlatformRefused):
+    """The message must be ended as a stream before it can be changed or deleted."""
+
+
+_STREAMS = frozenset(("chat.startStream", "chat.appendStream", "chat.stopStream"))
+_CONFLICT = "streaming_state_conflict"
+_ENDED = {"message_not_in_streaming_state": StreamOver, "stopped_by_user": StoppedByPerson}
 _GONE = frozenset(
     (
         "message_not_found",
@@ -64,6 +80,11 @@ def refusal(method: str, status: int, error: str, retry_after: float | None) -> 
         return PlatformBusy(said, retry_after=BUSY_SECONDS if retry_after is None else retry_after)
     if status >= 500 or error in _THEIRS:
         return PlatformUnavailable(said, sent=True)
+    if error == _CONFLICT:  # with another call of ours, or because the message is a stream
+        streams = method in _STREAMS
+        return PlatformUnavailable(said, sent=False) if streams else StillStreaming(said)
+    if error in _ENDED:
+        return _ENDED[error](said)
     if error in _GONE:
         return MessageGone(said)
     if error in _UNWELCOME:

@@ -18,11 +18,18 @@ WORKSPACE = Rate(burst=20, every=0.25, reserve=4)
 """All posts of a workspace: "several hundred per minute"."""
 
 POST = "chat.postMessage"
+UPDATE = "chat.update"
+START = "chat.startStream"
+APPEND = "chat.appendStream"
+STOP = "chat.stopStream"
 
 _TIERS = {
     "auth.test": Rate(burst=20, every=0.1),
     "apps.connections.open": Rate(burst=5, every=6.0),
-    "chat.update": TIER_3,
+    UPDATE: TIER_3,
+    START: TIER_2,
+    APPEND: TIER_4,
+    STOP: TIER_2,
     "agents.sessions.setStatus": TIER_3,
     "chat.delete": TIER_3,
     "conversations.history": TIER_3,

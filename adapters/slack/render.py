@@ -45,11 +45,15 @@ def measure(text: str) -> int:
 
 def blocks(frame: Frame) -> list[dict[str, Any]]:
     """The blocks that show a frame."""
-    shown = {"type": "markdown", "text": markdown(frame.content).strip() or "…"}
-    return [shown, *_rows(frame.buttons)]
+    return [{"type": "markdown", "text": shown(frame.content)}, *rows(frame.buttons)]
 
 
-def _rows(rows: ButtonRows) -> Iterator[dict[str, Any]]:
+def shown(content: RichText) -> str:
+    """The markdown that shows the content, never blank."""
+    return markdown(content).strip() or "…"
+
+
+def rows(rows: ButtonRows) -> Iterator[dict[str, Any]]:
     """One block for each row of buttons; an action id is unique in its message."""
     for number, row in enumerate(rows):
         if row:

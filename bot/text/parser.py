@@ -117,8 +117,8 @@ def blocks(text: str) -> list[Token]:
 def inline(content: str, *, open_end: bool = False) -> list[Token]:
     """The tokens of one paragraph's text. `open_end`: it is still being written.
 
-    Then markers at its end that cannot be judged yet and half a link are left out; code and emphasis
-    that nothing closes hold to the end. So what is shown of an open text stands, but for its end.
+    Then markers at its end that cannot be judged yet, and half a link, are left out; code and
+    emphasis that nothing closes hold to the end. So all that is shown stands, but for its end.
     """
     if not open_end:
         return _MD.inline.parse(content, _MD, {}, [])

@@ -30,8 +30,9 @@ from tests.flow.answers import answer
 from tests.flow.scenarios import Verdict
 from tests.flow.virtual_desk import Script, ScriptedEngine, Written
 
-EMPTY = ("正在查询…", "…")
-SHOWING = ("chat.postMessage", "chat.update", "chat.delete")
+EMPTY = ("正在查询…", "…", "")
+STREAMING = ("chat.startStream", "chat.appendStream", "chat.stopStream")
+SHOWING = ("chat.postMessage", "chat.update", "chat.delete", *STREAMING)
 FAULTS = ("unsent", "lost", "500")
 ME = Me(account=TEAM, user=BOT)
 _READER = MarkdownIt("commonmark").enable("strikethrough")
@@ -75,6 +76,7 @@ class SlackDesk:
         """An event comes in."""
         body = payloads.envelope(event)
         intake = normalise(body, ME, Setting(now=VirtualClock().now()))
+        self.adapter.notice(intake)
         await self.stores.inbox.put([intake])
 
     async def quiet(self, seconds: float = 900.0) -> None:
@@ -86,12 +88,12 @@ class SlackDesk:
 
 
 @asynccontextmanager
-async def slack_desk(script: Script) -> AsyncIterator[SlackDesk]:
+async def slack_desk(script: Script, streaming: str = "native") -> AsyncIterator[SlackDesk]:
     """Serve until the block is left."""
     clock, database = VirtualClock(), InlineDatabase.open()
     core = SlackCore(lambda: 1_700_000_000 + clock.monotonic())
     core.channels["C2"] = "channel"
-    kept, adapter = stores(database, clock), DirectSlack(core, clock)
+    kept, adapter = stores(database, clock), DirectSlack(core, clock, streaming)
     await adapter.start()
     engine: Any = ScriptedEngine(script)
     worker = Worker(
@@ -153,6 +155,7 @@ def standing(core: SlackCore, channel: str, verdict: Verdict, thread: str) -> li
     kept = [message for message in shown if message.markdown not in EMPTY]
     verdict.orphans += len(shown) - len(kept)
     verdict.faults += [f"buttons left: {m.buttons()}" for m in kept if m.buttons()]
+    verdict.faults += [f"streams on: {m.ts}" for m in kept if core.streams.live(m)]
     return kept
 
 
@@ -169,11 +172,19 @@ def last(core: SlackCore, channel: str) -> float:
     return max(call.at for call in calls if call.outcome == "ok")
 
 
-async def _one(seed: int, channel: str, *, low: int, high: int, faults: bool = False) -> Verdict:
+async def _one(
+    seed: int,
+    channel: str,
+    *,
+    low: int,
+    high: int,
+    faults: bool = False,
+    streaming: str = "native",
+) -> Verdict:
     random, verdict = Random(seed), Verdict()
     source, plain = answer(random, random.randint(low, high))
     script = Written({"q": source})
-    async with slack_desk(script) as desk:
+    async with slack_desk(script, streaming) as desk:
         if faults:  # the first call is auth.test
             desk.adapter.client.faults[random.randint(2, 8)] = random.choice(FAULTS)
         thread = await desk.say(channel, "q")
@@ -208,11 +219,11 @@ async def _two(seed: int, *, topics: bool) -> Verdict:
     return verdict
 
 
-async def _banned(seed: int) -> Verdict:
+async def _banned(seed: int, streaming: str = "native") -> Verdict:
     random, verdict = Random(seed), Verdict()
     answers = {name: answer(random, random.randint(600, 2000)) for name in ("a", "b")}
     script = Written({name: source for name, (source, _) in answers.items()})
-    async with slack_desk(script) as desk:
+    async with slack_desk(script, streaming) as desk:
         desk.core.banned["C2"] = 1_700_000_000 + 300.0
         first = await desk.say("C2", "a")
         await asyncio.sleep(3.0)
@@ -237,4 +248,11 @@ SCENARIOS = {
     "S5": lambda seed: run_virtual(_two(seed, topics=True)),
     "S6": lambda seed: run_virtual(_banned(seed)),
     "long": lambda seed: run_virtual(_one(seed, "C1", low=9000, high=9000)),
+    "S2 by edits": lambda seed: run_virtual(
+        _one(seed, "C1", low=800, high=6000, streaming="edits")
+    ),
+    "S4 by edits": lambda seed: run_virtual(
+        _one(seed, "D1", low=600, high=3000, faults=True, streaming="edits")
+    ),
+    "S6 by edits": lambda seed: run_virtual(_banned(seed, "edits")),
 }

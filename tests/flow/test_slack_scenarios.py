@@ -13,7 +13,10 @@ from tests.flow.virtual_desk import Written
 
 LAG_MAX = {"S1": 1.0, "S2": 4.0, "S3": 4.0, "S4": 15.0, "S5": 4.0, "S6": 0.5}
 """Seconds: from the end of the model to the last call; in S6 to the other chat's first call."""
-CALLS_MAX = {"S2": 15}
+CALLS_MAX = {"S2": 30, "S2 by edits": 15}
+"""A stream may be appended to twice as often as a message may be edited."""
+REFUSALS = {"S6": 2, "S6 by edits": 1}
+"""A ban is learnt of by one call: a post, or a start and the post in its stead."""
 SOAK = {"S3": 100, "S5": 100, "S6": 100, "long": 50}
 """Runs; two answers each but for the long ones. All others: 200."""
 
@@ -24,13 +27,10 @@ def judge(name: str, seeds: range) -> None:
     for seed in seeds:
         verdict.add(SCENARIOS[name](seed))
     assert verdict.faults == []
-    assert max(verdict.lags) <= LAG_MAX.get(name, 1e9)
+    assert max(verdict.lags) <= LAG_MAX.get(name[:2], 1e9)
     assert max(verdict.calls) <= CALLS_MAX.get(name, 10**9)
-    if name == "S6":
-        assert verdict.refusals == len(seeds), "one call each learns of the ban"
-    else:
-        assert verdict.refusals == 0
-    if name != "S4":
+    assert verdict.refusals == len(seeds) * REFUSALS.get(name, 0)
+    if not name.startswith("S4"):
         assert verdict.orphans == 0
 
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from aiohttp.client_proto import ResponseHandler
 
 from adapters.slack.adapter import SlackAdapter
 from adapters.slack.normalise import whisper_place
@@ -31,6 +32,7 @@ from tests.flow.slack_desk import (
     free,
     me_of,
     question_thread,
+    until,
 )
 
 
@@ -103,6 +105,13 @@ async def test_the_notification_text_is_never_cut_by_an_update(
 
 def upload(desk: SlackAdapter, ref: MessageRef) -> Awaitable[object]:
     return desk.send_file(ref.place, "a.txt", b"content", caption="", guard=free)
+
+
+def connections(desk: SlackAdapter) -> list[ResponseHandler]:
+    """Those that are kept for the next call."""
+    assert desk._session
+    assert desk._session.connector
+    return [kept for pool in desk._session.connector._conns.values() for kept, _ in pool]
 
 
 OPERATIONS: dict[str, Callable[[SlackAdapter, MessageRef], Awaitable[object]]] = {
@@ -226,6 +235,7 @@ async def test_a_final_edit_is_repeated_until_it_is_there(
 async def test_where_nobody_listens_nothing_was_sent(fake: FakeSlack, desk: SlackAdapter) -> None:
     place = question_thread(fake, desk)
     await fake.close()
+    await until(lambda: not any(kept.is_connected() for kept in connections(desk)))
     with pytest.raises(PlatformUnavailable) as failed:
         await desk.send(place, frame("x"), guard=free)
     assert not failed.value.sent
@@ -321,9 +331,7 @@ async def test_one_connection_serves_many_calls(fake: FakeSlack, desk: SlackAdap
     ref = await desk.send(place, frame("…"), guard=free)
     for number in range(5):
         await desk.edit(ref, frame(str(number)), guard=free)
-    assert desk._session
-    assert desk._session.connector
-    assert len(desk._session.connector._conns) == 1
+    assert len(connections(desk)) == 1
 
 
 def test_its_abilities() -> None:

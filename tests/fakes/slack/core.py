@@ -12,6 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes.slack.refusal import Refusal
+from tests.fakes.slack.streams import Streams
+
+__all__ = ["BOT", "BOT_ID", "TEAM", "Call", "Refusal", "Shown", "SlackCore"]
+
 TEAM = "T0DESK"
 BOT = "U0BOT"
 BOT_ID = "B0BOT"
@@ -25,6 +30,9 @@ RESPONSE_SECONDS = 1_800
 PER_MINUTE = {
     "chat.update": 50,
     "chat.delete": 50,
+    "chat.startStream": 20,
+    "chat.appendStream": 100,
+    "chat.stopStream": 20,
     "conversations.replies": 50,
     "conversations.history": 50,
     "conversations.open": 50,
@@ -58,18 +66,11 @@ FORM_ONLY = frozenset(
 """Methods that do not read a JSON body."""
 
 
-class Refusal(Exception):
-    """Slack says no: `ok: false` with this error, or a 429."""
-
-    def __init__(self, error: str, *, retry_after: int | None = None) -> None:
-        super().__init__(error)
-        self.error = error
-        self.retry_after = retry_after
-
-
 @dataclass
 class Shown:
-    """A message on screen. `history` is all it ever showed, with the times."""
+    """A message on screen. `history` is all it ever showed, with the times; `streamed` is text that
+    came as a stream, and stands above its blocks until the message is changed.
+    """
 
     channel: str
     ts: str
@@ -81,12 +82,15 @@ class Shown:
     only_for: str | None = None
     files: list[Any] = field(default_factory=list)
     deleted: bool = False
+    streamed: str = ""
     history: list[tuple[float, str]] = field(default_factory=list)
 
     @property
     def markdown(self) -> str:
         """What the message shows: its blocks if it has any, else its text."""
         parts = [block["text"] for block in self.blocks if block["type"] == "markdown"]
+        if self.streamed:
+            return "\n".join([self.streamed, *parts])
         return "\n".join(parts) if self.blocks else self.text
 
     def buttons(self) -> dict[str, str]:
@@ -151,6 +155,8 @@ class SlackCore:
         self.sessions: dict[tuple[str, str], list[str]] = {}
         self.sessions_on = True
         self.groups: dict[str, list[str]] = {}
+        self.team = TEAM
+        self.streams = Streams(self, now)
         self.channels: dict[str, str] = {"C1": "channel", "D1": "im", "G1": "group"}
         self.outside: set[str] = set()
         self.banned: dict[str, float] = {}
@@ -178,7 +184,8 @@ class SlackCore:
     def do(self, method: str, args: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out a call. Raises Refusal."""
         self._meter(method, args)
-        handler = getattr(self, "_" + method.replace(".", "_"), None)
+        named = getattr(self, "_" + method.replace(".", "_"), None)
+        handler = self.streams.methods.get(method, named)
         if handler is None:
             raise Refusal("unknown_method")
         found: dict[str, Any] = handler(args)
@@ -187,7 +194,7 @@ class SlackCore:
     def _meter(self, method: str, args: Mapping[str, Any]) -> None:
         """Refuse what is too fast, per method, and per channel for posts."""
         rest = self.banned.get(str(args.get("channel")), 0.0) - self._now()
-        if method == "chat.postMessage" and rest > 0:
+        if method in ("chat.postMessage", "chat.startStream") and rest > 0:
             raise Refusal("ratelimited", retry_after=int(rest) + 1)
         if not self.tiers:
             return
@@ -210,7 +217,7 @@ class SlackCore:
         return {"team_id": TEAM, "team": "Desk", "user_id": BOT, "user": "desk", "bot_id": BOT_ID}
 
     def _chat_postMessage(self, args: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802  Slack's name
-        channel, thread = self._channel(args), args.get("thread_ts")
+        channel, thread = self.channel_of(args), args.get("thread_ts")
         if thread and (channel, thread) not in self.messages:
             raise Refusal("thread_not_found")
         message = Shown(channel=channel, ts=self.stamp(), user=BOT, thread=thread)
@@ -220,18 +227,30 @@ class SlackCore:
         return {"channel": channel, "ts": message.ts, "message": message.as_json()}
 
     def _chat_update(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        message = self._ours(args, "cant_update_message")
+        message = self.ours(args, "cant_update_message")
+        self._not_streamed(message)
         self._fill(message, args, text_max=None)
         return {"channel": message.channel, "ts": message.ts, "text": message.text}
 
     def _chat_delete(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        message = self._ours(args, "cant_delete_message")
+        message = self.ours(args, "cant_delete_message")
+        self._not_streamed(message)
         message.deleted = True
         return {"channel": message.channel, "ts": message.ts}
 
+    def blank(self, channel: str, thread: str) -> Shown:
+        """A new message of ours that shows nothing."""
+        message = Shown(channel=channel, ts=self.stamp(), user=BOT, thread=thread)
+        self.messages[channel, message.ts] = message
+        return message
+
+    def _not_streamed(self, message: Shown) -> None:
+        if self.streams.live(message):
+            raise Refusal("streaming_state_conflict")
+
     def _chat_postEphemeral(self, args: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802  Slack's name
-        channel = self._channel(args)
-        self.whisper(channel, self._needed(args, "user"), args)
+        channel = self.channel_of(args)
+        self.whisper(channel, self.needed(args, "user"), args)
         return {"message_ts": self.whispers[-1].ts}
 
     def whisper(self, channel: str, user: str, args: Mapping[str, Any]) -> None:
@@ -261,13 +280,13 @@ class SlackCore:
             self._chat_postMessage({**args, "channel": channel})
 
     def _conversations_replies(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        channel, ts = self._channel(args), self._needed(args, "ts")
+        channel, ts = self.channel_of(args), self.needed(args, "ts")
         if (channel, ts) not in self.messages:
             raise Refusal("thread_not_found")
         return self._page(args, [m for m in self._in(channel) if ts in (m.ts, m.thread)])
 
     def _conversations_history(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        found = [m for m in self._in(self._channel(args)) if m.thread in (None, m.ts)]
+        found = [m for m in self._in(self.channel_of(args)) if m.thread in (None, m.ts)]
         return self._page(args, found[::-1])
 
     def _page(self, args: Mapping[str, Any], found: list[Shown]) -> dict[str, Any]:
@@ -311,22 +330,22 @@ class SlackCore:
     def _files_info(self, args: Mapping[str, Any]) -> dict[str, Any]:
         if not self.may("files:read"):
             raise Refusal("missing_scope")
-        kept = self.files.get(self._needed(args, "file"))
+        kept = self.files.get(self.needed(args, "file"))
         if kept is None:
             raise Refusal("file_not_found")
         return {"file": kept.told}
 
     def _conversations_info(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        return {"channel": {"id": self._channel(args)}}
+        return {"channel": {"id": self.channel_of(args)}}
 
     def _conversations_open(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        channel = "D" + self._needed(args, "users")
+        channel = "D" + self.needed(args, "users")
         self.channels.setdefault(channel, "im")
         return {"channel": {"id": channel}}
 
     def _agents_sessions_setStatus(self, args: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802  Slack's name
-        channel = self._channel({"channel": args.get("channel_id")})
-        thread, status = self._needed(args, "thread_ts"), self._needed(args, "status")
+        channel = self.channel_of({"channel": args.get("channel_id")})
+        thread, status = self.needed(args, "thread_ts"), self.needed(args, "status")
         if not self.sessions_on:
             raise Refusal("unknown_method")
         if self.channels[channel] != "im":
@@ -339,53 +358,56 @@ class SlackCore:
         return {}
 
     def _usergroups_users_list(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        group = self._needed(args, "usergroup")
+        group = self.needed(args, "usergroup")
         if group not in self.groups:
             raise Refusal("no_such_subteam")
         return {"users": list(self.groups[group])}
 
     def _users_info(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        user = self._needed(args, "user")
+        user = self.needed(args, "user")
         if user not in self.users:
             raise Refusal("user_not_found")
         known = {"id": user, "name": user.lower(), "team_id": TEAM, **self.users[user]}
         return {"user": known}
 
     def _files_getUploadURLExternal(self, args: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802  Slack's name
-        if int(self._needed(args, "length")) <= 0:
+        if int(self.needed(args, "length")) <= 0:
             raise Refusal("invalid_arguments")
         name = f"F{len(self.uploads) + 1}"
         self.uploads[name] = b""
         return {"upload_url": f"upload/{name}", "file_id": name}
 
     def _files_completeUploadExternal(self, args: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802  Slack's name
-        channel = self._channel({"channel": args.get("channel_id")})
+        channel = self.channel_of({"channel": args.get("channel_id")})
         ids = [file["id"] for file in args["files"]]
         if not all(self.uploads.get(name) for name in ids):
             raise Refusal("file_not_found")
         message = Shown(channel=channel, ts=self.stamp(), user=BOT, thread=args.get("thread_ts"))
         message.files, message.text = ids, args.get("initial_comment") or ""
-        self._listen(message.text)
+        self.listen(message.text)
         self.messages[channel, message.ts] = message
         return {"files": [{"id": name} for name in ids]}
 
     # --- the rules -------------------------------------------------------------------------
 
-    def _channel(self, args: Mapping[str, Any]) -> str:
-        channel = self._needed(args, "channel")
+    def channel_of(self, args: Mapping[str, Any]) -> str:
+        """The channel that a call names. Raises Refusal."""
+        channel = self.needed(args, "channel")
         if channel not in self.channels:
             raise Refusal("channel_not_found")
         if channel in self.outside:
             raise Refusal("not_in_channel")
         return channel
 
-    def _needed(self, args: Mapping[str, Any], name: str) -> str:
+    def needed(self, args: Mapping[str, Any], name: str) -> str:
+        """An argument that a call must have. Raises Refusal."""
         if not args.get(name):
             raise Refusal("invalid_arguments")
         return str(args[name])
 
-    def _ours(self, args: Mapping[str, Any], foreign: str) -> Shown:
-        message = self.messages.get((self._channel(args), self._needed(args, "ts")))
+    def ours(self, args: Mapping[str, Any], foreign: str) -> Shown:
+        """The message of ours that a call names. Raises Refusal; `foreign` for one of others."""
+        message = self.messages.get((self.channel_of(args), self.needed(args, "ts")))
         if message is None or message.deleted:
             raise Refusal("message_not_found")
         if message.user != BOT:
@@ -401,18 +423,20 @@ class SlackCore:
         blocks, text = list(args.get("blocks") or ()), str(args.get("text") or "")
         if not blocks and not text.strip():
             raise Refusal("no_text")
-        self._check(blocks)
+        self.check(blocks)
         if text_max is None and len(text.encode()) > UPDATE_TEXT_BYTES:
             self.cut.append(text)
             text = text.encode()[:UPDATE_TEXT_BYTES].decode(errors="ignore")
         message.text, message.blocks = text[:text_max] if text_max else text, blocks
+        message.streamed = ""
         live = args.get("link_names") or args.get("parse") == "full"
-        self._listen(text, live=bool(live))
+        self.listen(text, live=bool(live))
         if blocks:
-            self._listen(message.markdown, pictures=True)
+            self.listen(message.markdown, pictures=True)
         message.history.append((self._now(), message.markdown))
 
-    def _check(self, blocks: list[dict[str, Any]]) -> None:
+    def check(self, blocks: list[dict[str, Any]]) -> None:
+        """Raises Refusal for blocks that Slack would not take."""
         if len(blocks) > 50:
             raise Refusal("invalid_blocks")
         marked = [block["text"] for block in blocks if block["type"] == "markdown"]
@@ -435,7 +459,7 @@ class SlackCore:
         if not 0 < len(label) <= 75 or len(button["value"]) > 2_000:
             raise Refusal("invalid_blocks")
 
-    def _listen(self, text: str, *, live: bool = False, pictures: bool = False) -> None:
+    def listen(self, text: str, *, live: bool = False, pictures: bool = False) -> None:
         """Note what would have notified somebody, or opened or fetched something."""
         self.pings += _TOKEN.findall(text)
         self.links += _AUTOLINK.findall(text)

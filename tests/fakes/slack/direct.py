@@ -68,8 +68,9 @@ def _told(
 class DirectSlack(SlackAdapter):
     """The adapter without a session; its events are handed over by the test."""
 
-    def __init__(self, core: SlackCore, clock: Clock) -> None:
-        config = SlackConfig(bot_token=Secret(BOT_TOKEN), app_token=Secret(APP_TOKEN))
+    def __init__(self, core: SlackCore, clock: Clock, streaming: str = "native") -> None:
+        bot, app = Secret(BOT_TOKEN), Secret(APP_TOKEN)
+        config = SlackConfig(bot_token=bot, app_token=app, streaming=streaming)
         super().__init__(config, clock, random=Random(3))
         self.client = DirectClient(core, clock)
 

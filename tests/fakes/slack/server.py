@@ -357,7 +357,7 @@ class FakeSlack:
             "channel": channel,
             "thread_ts": thread,
             "user": user,
-            "streaming_message_ts": [],
+            "streaming_message_ts": self.core.streams.halt(channel, thread),
             "event_ts": self.core.stamp(),
         }
         return self.deliver(payloads.envelope(event))
