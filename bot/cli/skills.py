@@ -140,7 +140,7 @@ async def _tell(loaded: Loaded, skill: Skill, given: Given, locale: str) -> int:
     async with _at_work(loaded, knowing=skill.knowledge) as (clock, model, knowledge):
         author = Author(loaded.config.desk, model, knowledge)
         deadline = clock.monotonic() + PROMPT_SECONDS
-        occasion = Occasion(locale=locale, deadline=deadline, bundles=False)
+        occasion = Occasion(locale=locale, deadline=deadline)
         async with aclosing(author.answer(skill, given, occasion)) as events:
             async for event in events:
                 match event:

@@ -8,45 +8,36 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 
 from bot.errors import (
     BotError,
     LeaseLost,
     NotWelcome,
-    PlatformBusy,
-    PlatformError,
-    PlatformUnavailable,
     ReplyRetracted,
     StorageError,
 )
 from bot.i18n import say
-from bot.ports import Adapter, Clock, Inbox, ShowsPictures, ShowsTyping, TakesFiles
+from bot.ports import Adapter, Clock, Inbox, ShowsTyping
+from bot.reply.aside import Aside
 from bot.reply.hold import Hold
-from bot.reply.live import shown_hash
 from bot.reply.record import Cost, Counts, Record, counted, labelled
-from bot.reply.screen import PATIENCE_SECONDS, PAUSE_SECONDS, TRIES, Screen
-from bot.text.markdown import Markdown
-from bot.text.split import split
+from bot.reply.screen import Screen
 from bot.types import (
-    Anchor,
     Begin,
     Buttons,
     Done,
     DurableAnswer,
     File,
     Forward,
-    Frame,
     Grounds,
     LedgerRow,
-    MessageRef,
     Notice,
     Progress,
     Replace,
     ReplyEvent,
     Retract,
-    RichText,
     Say,
     Settlement,
     Text,
@@ -56,8 +47,6 @@ from bot.types import (
 TYPING_FIRST = 1.0
 TYPING_EVERY = 4.0
 """Telegram and Slack show "typing" for some five seconds."""
-NOTICE_FIRST = 1000
-"""Parts from here on are notices and files; the answer's own parts count from 0."""
 
 Price = Callable[[str, Usage], Cost]
 """What this model's tokens cost."""
@@ -94,10 +83,10 @@ class Deliverer:
         """
         answer = hold.lease.answer
         assert answer is not None
-        screen = Screen(self._inbox, self._clock, hold, adapter)
+        screen = Aside(self._inbox, self._clock, hold, adapter)
         settlement = answer.settlement
         try:
-            await screen.conclude(answer.text, answer.buttons, answer.locale)
+            await screen.present(answer)
             hold.shown = True
         except NotWelcome:
             settlement = _undelivered(settlement)
@@ -126,20 +115,13 @@ def _since(counts: Counts, ledger: LedgerRow | None) -> Counts:
     )
 
 
-def _poster(adapter: Adapter, event: File) -> Callable[..., Awaitable[MessageRef]] | None:
-    """What posts this file there; None: nothing can."""
-    if event.kind == "picture" and isinstance(adapter, ShowsPictures):
-        return adapter.send_picture
-    return adapter.send_file if isinstance(adapter, TakesFiles) else None
-
-
 def _undelivered(settlement: Settlement) -> Settlement:
     """The same for a person who cannot be reached: what the reply did stays done."""
     ledger = settlement.ledger and replace(settlement.ledger, outcome="undeliverable")
     return replace(settlement, outcome="undeliverable", turns=(), ledger=ledger)
 
 
-class _Delivery(Screen):
+class _Delivery(Aside):
     """One reply from its first event to its settlement."""
 
     def __init__(
@@ -149,8 +131,6 @@ class _Delivery(Screen):
         self._price = price
         self._record: Record | None = None
         self._aside: deque[Notice | Say | File] = deque()
-        self._asides = 0
-        self._earlier = hold.lease.anchors
         self._wake = asyncio.Event()
         self._wake_before = float("inf")
         self._typing_at = clock.monotonic() + TYPING_FIRST
@@ -245,7 +225,7 @@ class _Delivery(Screen):
         while True:
             self._wake.clear()
             if self._aside:
-                await self._say(self._aside.popleft())
+                await self._beside(self._aside.popleft())
                 continue
             if reader.done() or self._unwanted():
                 return
@@ -255,6 +235,15 @@ class _Delivery(Screen):
                 await self.step()
             else:
                 await self._idle(at, now, paced=paced)
+
+    async def _beside(self, event: Notice | Say | File) -> None:
+        """A message of its own, once."""
+        assert self._record is not None
+        locale = self._record.begin.locale
+        if isinstance(event, File):
+            await self.hand_over(event, locale)
+        elif said := await self.speak(event, locale):
+            self._record.said.append(said)
 
     def _unwanted(self) -> bool:
         """The person wants no more of it. A command that only gives notice is over before that."""
@@ -281,95 +270,6 @@ class _Delivery(Screen):
         except TimeoutError:
             pass
         self._wake_before = float("inf")
-
-    # --- beside the answer -------------------------------------------------------------------
-
-    async def _say(self, event: Notice | Say | File) -> None:
-        """A message of its own, once; one that an earlier attempt sent is not sent again."""
-        assert self._record is not None
-        locale = self._record.begin.locale
-        if isinstance(event, File):
-            await self._send_file(event, locale)
-            return
-        if isinstance(event, Notice):
-            rich = RichText(text=say(locale, event.key, **event.values))
-        else:
-            rich = Markdown()(event.text, final=True)
-        parts = split(rich, self._limits.text_max, self._limits.measure)
-        self._record.said += [rich.text] if parts else []
-        once = isinstance(event, Say) and event.once
-        for part in parts:
-            await self._send_aside(Frame(content=part), once=once)
-
-    async def _send_aside(self, frame: Frame, *, once: bool = False) -> None:
-        """One message beside the answer."""
-        number, shown = NOTICE_FIRST + self._asides, shown_hash(frame)
-        self._asides += 1
-        if any(a.part == number and a.shown == shown for a in self._earlier):
-            return
-        if once:
-            await self._send_once(number, shown, frame)
-            return
-        for tried in range(TRIES):
-            try:
-                ref = await self._adapter.send(
-                    self._place,
-                    frame,
-                    guard=self._hold.guard,
-                    reply_to=self.quoted(),
-                )
-                break
-            except (PlatformBusy, PlatformUnavailable) as error:
-                pause = error.retry_after or PAUSE_SECONDS * 2**tried
-                if tried == TRIES - 1 or pause > PATIENCE_SECONDS:
-                    raise
-                await self._clock.sleep(pause)
-        anchor = Anchor(part=number, ref=ref, kind="notice", frozen=True, shown=shown)
-        await self.anchor(anchor)
-
-    async def _send_once(self, number: int, shown: str, frame: Frame) -> None:
-        """A message that must not come twice: marked before, by an anchor without a message.
-
-        Where it is not known whether it arrived, the mark stays and tells so; nothing is repeated.
-        """
-        nowhere = MessageRef(place=self._place, id="")
-        mark = Anchor(part=number, ref=nowhere, kind="notice", frozen=True, shown=shown)
-        await self.anchor(mark)
-        try:
-            ref = await self._adapter.send(self._place, frame, guard=self._hold.guard)
-        except PlatformError as error:
-            if isinstance(error, PlatformUnavailable) and error.sent:
-                return
-            await self.anchor(replace(mark, ref=None))
-            raise
-        await self.anchor(replace(mark, ref=ref))
-
-    async def _send_file(self, event: File, locale: str) -> None:
-        """A document or a picture, at most once: it is marked before it is sent."""
-        if (post := _poster(self._adapter, event)) is None:
-            await self._send_aside(Frame(content=RichText(text=say(locale, "answer.no_files"))))
-            return
-        number = NOTICE_FIRST + self._asides
-        self._asides += 1
-        if any(a.part == number for a in self._earlier):
-            return
-        nowhere = MessageRef(place=self._place, id="")
-        anchor = Anchor(part=number, ref=nowhere, kind="file", frozen=True)
-        await self.anchor(anchor)
-        try:
-            ref = await post(
-                self._place,
-                event.name,
-                event.content,
-                caption=event.caption,
-                guard=self._hold.guard,
-            )
-        except PlatformError as error:
-            if isinstance(error, PlatformUnavailable) and error.sent:
-                return
-            await self.anchor(replace(anchor, ref=None))  # it never left: the next attempt may
-            raise
-        await self.anchor(replace(anchor, ref=ref))
 
     # --- the end -----------------------------------------------------------------------------
 
@@ -401,7 +301,7 @@ class _Delivery(Screen):
         )
         await self._inbox.answer(self._hold.lease, durable)
         self._hold.durable = True
-        await self.conclude(shown, buttons, record.begin.locale)
+        await self.present(durable)
         self._hold.shown = True
         return counted(settlement, self.counts())
 

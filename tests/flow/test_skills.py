@@ -180,7 +180,7 @@ async def test_long_code_comes_as_a_file_with_its_intro(tmp_path: Path) -> None:
         run.glm.script.append(says("It greets.\n\n", "```python\n", code, "```"))
         chat = run.telegram.private()
         run.telegram.say(chat, "/code greet 300 times")
-        line = say("en", "skill.as_file", name="code.py")
+        line = say("en", "answer.as_file", name="code.py")
         await until(lambda: f"It greets.\n\n{line}" in bot_says(run.telegram, chat.id))
         assert any("code.py" in str(m) for m in run.telegram.standing(chat))
     assert not run.telegram.violations

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.config import DeskConfig
 from bot.engine.skills import answered, load_skills, parse, request_for, understood
 from bot.engine.skills.arguments import Given
-from bot.engine.skills.page import SHOWN_MAX, Page
+from bot.engine.skills.page import Page
 from bot.errors import ConfigError, UserError
 from bot.types import Citation, Passage
 
@@ -239,40 +239,10 @@ def test_passages_stand_before_the_material_and_cannot_close_its_tag() -> None:
 # --- what is shown -----------------------------------------------------------------------------
 
 
-def test_short_code_is_text_and_long_code_a_file_with_its_intro() -> None:
-    short = Page(bundles=True)
-    assert short.grow("```python\nx\n```")
-    assert short.bundle("code") is None
-    body = "print('💡')\n" * 400
-    long = Page(bundles=True)
-    shown = [
-        long.grow(piece)
-        for piece in ("It prints.\n\n```python\n", *[body[:3000], body[3000:]], "```\n")
-    ]
-    assert shown[-1] is None
-    bundle = long.bundle("code")
-    assert bundle is not None
-    assert (bundle.file.name, bundle.file.content.decode(), bundle.intro) == (
-        "code.py",
-        body,
-        "It prints.",
-    )
-
-
-def test_units_are_counted_as_the_platform_does() -> None:
-    page = Page(bundles=True)
-    page.grow("💡" * (SHOWN_MAX // 2))
-    assert page.bundle("x") is None
-    page.grow("!")
-    bundle = page.bundle("x")
-    assert bundle is not None
-    assert bundle.file.name == "x.md"
-
-
 def test_a_draft_keeps_only_citations_that_were_given() -> None:
     page = Page(offered=[Citation(number=1, source="faq.csv")])
     shown = [page.grow(piece) for piece in ("Yes [1", "] and [7].")]
     assert "".join(text.delta for text in shown if text) == "Yes [1] and ."
     assert [one.number for one in page.cited] == [1]
     page.restart()
-    assert (page.text, page.cited) == ("", ())
+    assert page.cited == ()

@@ -43,8 +43,7 @@ PASSAGES = 5
 class Occasion:
     """For whom and where a skill is used; all that the model's layers want to know of it.
 
-    `bundles`: long code may become a file here. `said`: the pieces there are of the answer, which
-    broke off; the rest is wanted.
+    `said`: the pieces there are of the answer, which broke off; the rest is wanted.
     """
 
     locale: str
@@ -52,7 +51,6 @@ class Occasion:
     end_user: str = ""
     deadline: float | None = None
     means: Means = "full"
-    bundles: bool = True
     said: tuple[str, ...] = ()
 
 
@@ -69,7 +67,7 @@ class Author:
     ) -> AsyncGenerator[ReplyEvent, None]:
         """The events of one answer, without Begin. Raises ModelError."""
         passages = await self._read(skill, given, occasion.locale)
-        page = Page(offered=_citations(passages), bundles=skill.file and occasion.bundles)
+        page = Page(offered=_citations(passages))
         request = request_for(skill, given, self._desk, locale=occasion.locale, passages=passages)
         request = replace(
             request,
@@ -91,7 +89,7 @@ class Author:
             yield Retract(key="error.retracted")
             yield _done(skill, done, page, remember=False)
             return
-        for last in _ending(skill, page, occasion.locale):
+        for last in _ending(page, occasion.locale):
             yield last
         yield _done(skill, done, page)
 
@@ -124,14 +122,11 @@ class Author:
                         pass  # reasoning is not shown, and no tools were offered
 
 
-def _ending(skill: Skill, page: Page, locale: str) -> list[ReplyEvent]:
-    """What follows the last of the model's text: the file, or the sources."""
+def _ending(page: Page, locale: str) -> list[ReplyEvent]:
+    """What follows the last of the model's text: the sources."""
     rest = page.rest()
     last: list[ReplyEvent] = [rest] if rest else []
-    if bundle := page.bundle(skill.name):
-        line = say(locale, "skill.as_file", name=bundle.file.name)
-        last += [Replace(text=f"{bundle.intro}\n\n{line}".strip()), bundle.file]
-    elif page.cited:
+    if page.cited:
         last.append(Text(delta=footer(page.cited, say(locale, "answer.source"))))
     return last
 

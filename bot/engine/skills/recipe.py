@@ -71,8 +71,8 @@ class Parameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 class Skill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A named way to answer. `daily` is how often one person may use it in a day; None: at will.
 
-    `file`: long code is sent as a file. `knowledge`: passages that match the first parameter are
-    given along. An administrator has no daily limit.
+    `knowledge`: passages that match the first parameter are given along. An administrator has no
+    daily limit.
     """
 
     name: Annotated[str, msgspec.Meta(pattern=_NAME)]
@@ -83,7 +83,6 @@ class Skill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     daily: Annotated[int, msgspec.Meta(ge=1)] | None = None
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
     max_tokens: Annotated[int, msgspec.Meta(ge=16, le=131_072)] = 2_048
-    file: bool = False
     knowledge: bool = False
 
     @property
