@@ -705,7 +705,7 @@ class Lease:
 
     `until` is on the monotonic clock, in seconds; no byte leaves after it. `attempt` counts from 1.
     `taken_over` is true when another owner held it last and may still have calls in flight.
-    `signals` are what an earlier holder heard and could not settle.
+    `signals` are what an earlier holder heard and could not settle, and what came since then.
     """
 
     conversation: ConversationId

@@ -11,13 +11,18 @@ WORK = ""
 
 
 class Bells:
-    """Rings reach only those who were listening; look at the store after you began to listen."""
+    """Rings reach only those who were listening; look at the store after you began to listen.
+
+    `rings` counts them: who looked before, and finds the count unchanged, need not look again.
+    """
 
     def __init__(self) -> None:
+        self.rings = 0
         self._listeners: dict[str, set[asyncio.Future[None]]] = {}
 
     def ring(self, name: str) -> None:
         """Wake everybody who listens for this name now."""
+        self.rings += name != WORK
         for listener in self._listeners.pop(name, ()):
             if not listener.done():
                 listener.set_result(None)

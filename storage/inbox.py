@@ -10,6 +10,7 @@ from bot.errors import LeaseLost
 from bot.ports import Depth, Intake
 from bot.types import (
     Anchor,
+    ConversationId,
     DurableAnswer,
     Erase,
     IncomingMessage,
@@ -40,6 +41,7 @@ class SqlInbox:
         self._database = database
         self._clock = clock
         self._bells = Bells()
+        self._looked: dict[ConversationId, int] = {}
 
     async def put(self, intakes: Sequence[Intake]) -> list[bool]:
         now = self._clock.now()
@@ -69,12 +71,15 @@ class SqlInbox:
     async def lease(self, owner: str, limit: int = 1) -> list[Lease]:
         if limit <= 0:
             return []
-        grant = self._grant(owner)
+        grant, rings = self._grant(owner), self._bells.rings
 
         async def work(tx: Tx) -> list[Lease]:
             return await lease_due(tx, grant, limit)
 
-        return await self._database.write(work)
+        leases = await self._database.write(work)
+        for lease in leases:
+            self._looked[lease.conversation] = rings
+        return leases
 
     async def renew(self, lease: Lease) -> tuple[Lease, tuple[Signal, ...]]:
         grant = self._grant(lease.owner)
@@ -163,7 +168,8 @@ class SqlInbox:
 
     async def heed(self, lease: Lease, seconds: float) -> tuple[Signal, ...]:
         with self._bells.listening(lease.conversation) as rung:
-            signals = await self._signals(lease)
+            known = self._looked.pop(lease.conversation, None) == self._bells.rings
+            signals = () if known else await self._signals(lease)
             if signals or not await within(rung, seconds):
                 return signals
         return await self._signals(lease)

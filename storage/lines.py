@@ -67,6 +67,8 @@ async def _lease(tx: Tx, row: Row, grant: Grant) -> Lease | None:
     )
     before = string_or_none(row, "owner")
     key = ConversationId(string(row, "key"))
+    # Those that wait are taken along, so that the holder need not look for them at once.
+    await tx.run("take_signals", now=grant.now, key=key, epoch=epoch, owner=grant.owner)
     return Lease(
         conversation=key,
         epoch=epoch,

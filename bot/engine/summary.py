@@ -53,6 +53,16 @@ def due(
     return old if len(old) >= TURNS_DUE or weight > TOKENS_DUE else ()
 
 
+def pause(turns: Sequence[tuple[int, Turn]], *, keep: int, estimate: Estimate) -> int:
+    """How many more exchanges until a summary may be due: before that nobody need look. Pure.
+
+    At least 1. What falls out of the newest `keep` is known already, so this is no guess.
+    """
+    rest = keep // 2
+    later = (n for n in range(1, rest) if due(turns, keep=keep - 2 * n, estimate=estimate))
+    return next(later, max(1, rest))
+
+
 class Summariser:
     """Keeps the summaries of long conversations up to date, one at a time.
 
@@ -77,10 +87,14 @@ class Summariser:
         # neither of the two.
         self._keep = max(2, history_turns - TURNS_DUE)
         self._waiting: OrderedDict[MemoryId, None] = OrderedDict()
+        self._pauses: OrderedDict[MemoryId, int] = OrderedDict()
         self._news = asyncio.Event()
 
     def offer(self, memory: MemoryId) -> None:
-        """There are new turns in this memory. Never waits, never raises."""
+        """There is another exchange in this memory. Never waits, never raises."""
+        if (left := self._pauses.pop(memory, 1)) > 1:
+            self._pauses[memory] = left - 1
+            return
         self._waiting[memory] = None
         while len(self._waiting) > WAITING_MAX:
             self._waiting.popitem(last=False)
@@ -103,6 +117,7 @@ class Summariser:
         turns = await self._summaries.uncovered(memory, TURNS_READ)
         old = due(turns, keep=self._keep, estimate=self._estimate)
         if not old:
+            self._rest(memory, pause(turns, keep=self._keep, estimate=self._estimate))
             return False
         before = await self._summaries.last(memory)
         async with asyncio.timeout(SECONDS):
@@ -111,6 +126,11 @@ class Summariser:
             return False
         await self._summaries.put(memory, text, through=old[-1][0])
         return True
+
+    def _rest(self, memory: MemoryId, exchanges: int) -> None:
+        self._pauses[memory] = exchanges
+        while len(self._pauses) > WAITING_MAX:
+            self._pauses.popitem(last=False)
 
     async def _written(self, before: str, turns: Sequence[Turn]) -> str:
         """The model's summary, in the language of the conversation."""

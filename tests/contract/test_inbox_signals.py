@@ -146,7 +146,20 @@ async def test_a_deletion_between_attempts_waits_for_the_lease_that_cleans_the_s
     await desk.inbox.rest(lease, until=clock.now(), error="")
     gone = Signal(kind="delete", conversation=lease.conversation, key="m1")
     await desk.inbox.put([intake(signal=gone)])
-    assert await desk.inbox.heed(await lease_one(desk), 0) == (gone,)
+    again = await lease_one(desk)
+    assert again.signals == (gone,)
+    assert await desk.inbox.heed(again, 0) == ()
+
+
+async def test_a_signal_right_after_the_lease_is_heard_though_nobody_listened_yet(
+    desk: Stores,
+) -> None:
+    await put(desk, message(1), message(1, channel="2"))
+    mine, theirs = await desk.inbox.lease("me", 2)
+    stop = _stop(mine, 9)
+    await desk.inbox.put([intake(signal=stop)])
+    assert await desk.inbox.heed(theirs, 0) == ()
+    assert await desk.inbox.heed(mine, 0) == (stop,)
 
 
 async def test_what_was_heard_and_not_settled_is_heard_by_the_next_holder(

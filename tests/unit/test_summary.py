@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
 from bot.clock import SystemClock
-from bot.engine.summary import TURNS_READ, Summariser, due
+from bot.engine.summary import TURNS_READ, Summariser, due, pause
 from bot.errors import ModelUnavailable
 from bot.ports import Summary
 from bot.types import MemoryId, Turn
@@ -40,6 +43,21 @@ def test_no_exchange_is_torn() -> None:
     turns = said(23)
     covered = due(turns, keep=8, estimate=len)
     assert turns[len(covered)][1].role == "user"
+
+
+@given(st.lists(st.integers(1, 2_500), max_size=12), st.lists(st.integers(1, 2_500), max_size=6))
+def test_during_a_pause_no_summary_becomes_due(before: list[int], after: list[int]) -> None:
+    turns: list[tuple[int, Turn]] = []
+    for tokens in (*before, *after):
+        n = len(turns)
+        turns.append((n, Turn(role="user", text="x", said_at=n, tokens=tokens)))
+        turns.append((n + 1, Turn(role="assistant", text="x", said_at=n, tokens=tokens)))
+    known = turns[: 2 * len(before)]
+    assume(not cut(known))
+    exchanges = pause(known, keep=8, estimate=len)
+    assert exchanges >= 1
+    for more in range(1, min(exchanges, len(after) + 1)):
+        assert not cut(turns[: len(known) + 2 * more])
 
 
 class Kept:
@@ -84,3 +102,25 @@ async def test_the_next_summary_takes_the_notes_of_the_last_one_along() -> None:
     first, second = (request.turns[1].content for request in model.requests)
     assert "<summary>" not in first
     assert second.startswith("<summary>\nNotes.\n</summary>\n<turns>\ncustomer: t0")
+
+
+async def test_a_conversation_that_needs_none_yet_is_not_looked_at_after_each_answer() -> None:
+    kept, looks = Kept(), 0
+
+    class Counting(Kept):
+        async def uncovered(self, memory: MemoryId, limit: int) -> list[tuple[int, Turn]]:
+            nonlocal looks
+            looks += 1
+            self.turns[memory] = said(2 * looks)
+            return await super().uncovered(memory, limit)
+
+    kept = Counting()
+    summariser = Summariser(kept, ScriptedModel(), SystemClock(), estimate=len, history_turns=20)
+    work = asyncio.create_task(summariser.run())
+    for _ in range(8):
+        summariser.offer(MEMORY)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    assert looks == 2
