@@ -41,7 +41,8 @@ FEW, MANY = 10, 200
 WARM_ROUNDS = 3
 BOTH_ANSWERS = 20
 """On each platform, before the memory of a desk that serves two is read."""
-ROUNDS = {FEW: 40, MANY: 5}
+EACH = 5
+ROUNDS = {FEW: 8 * EACH, MANY: EACH}
 """Rounds of zero-delay questions: enough replies for a clock that ticks every 10 ms."""
 STARTS = 3
 IDLE_SECONDS = 10.0
@@ -155,6 +156,7 @@ class Stage:
     model_url: str
     profile: str = ""
     more: Mapping[str, str] = field(default_factory=dict)
+    program: Sequence[str] = ("-m", "bot", "run")
     pid: int = 0
 
     @asynccontextmanager
@@ -185,7 +187,7 @@ class Stage:
 
     def _command(self) -> tuple[str, ...]:
         profiler = ("-m", "cProfile", "-o", self.profile) if self.profile else ()
-        return (sys.executable, *profiler, "-m", "bot", "run")
+        return (sys.executable, *profiler, *self.program)
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -214,16 +216,16 @@ class Stage:
             counts = f"{self.screens.whole} of {self.screens.awaited} whole"
             raise RuntimeError(f"{log}\n{otherwise} ({counts})") from None
 
-    async def ask(self, users: int, how: str, *, over: float = 0.0) -> Round:
+    async def ask(self, users: int, how: str, *, over: float = 0.0, first: int = 1) -> Round:
         """Every user asks once, all at the same moment or evenly `over` some seconds; returns when
-        all have their answers.
+        all have their answers. The users are numbered from `first`.
         """
         screens = self.screens
         screens.begin(users)
         before, asked = machine.cpu_seconds(self.pid), time.monotonic()
-        for user in range(1, users + 1):
+        for user in range(users):
             await asyncio.sleep(asked + over * user / users - time.monotonic() if over else 0)
-            screens.say(chat_of(screens, user), f"{how}: {user} at {asked:.3f}")
+            screens.say(chat_of(screens, first + user), f"{how}: {user} at {asked:.3f}")
         await self._reached(screens.reached, "not all were answered whole")
         await asyncio.sleep(0.3)  # what is settled and sent after the last edit belongs to it
         cpu = machine.cpu_seconds(self.pid) - before
@@ -300,7 +302,12 @@ async def measure(profile: str = "", only: str = "") -> Figures:
             stage = Stage(Path(folder), screens, root, url, profile=profile)
             if profile:
                 return await _profiled(stage, only)
-            return [*await _starts(stage), *await _at_work(stage), *await _both(stage)]
+            return [
+                *await _starts(stage),
+                *await _at_work(stage),
+                *await _bare(stage),
+                *await _both(stage),
+            ]
 
 
 @asynccontextmanager
@@ -347,6 +354,26 @@ async def _at_work(stage: Stage) -> Figures:
     return figures
 
 
+async def _bare(stage: Stage) -> Figures:
+    """The same questions put to the least a bot can be: what noise of the machine is in both."""
+    bare = replace(stage, program=("-m", "bench.bare"))
+    figures: Figures = []
+    async with bare.desk():
+        for _ in range(WARM_ROUNDS):
+            await bare.ask(FEW, AT_ONCE)
+        for users in (FEW, MANY):
+            rounds = [await bare.ask(users, AT_ONCE) for _ in range(ROUNDS[users])]
+            figures.append((f"a bare bot: zero-delay reply, {users} users", _each(rounds, users)))
+        rounds = [await bare.ask(FEW, SLOWLY) for _ in range(3)]
+        figures.append((f"a bare bot: streamed reply, {FEW} users", _each(rounds, FEW)))
+    return figures
+
+
+def _each(rounds: Sequence[Round], users: int) -> str:
+    """The CPU of one reply."""
+    return f"{sum(one.cpu for one in rounds) / (users * len(rounds)) * 1000:.1f} ms"
+
+
 async def _both(stage: Stage) -> Figures:
     """The memory of a desk that serves Slack over Socket Mode as well, warm on both."""
     slack = FakeSlack(tiers=False)
@@ -391,11 +418,20 @@ async def _idle(stage: Stage) -> Figures:
 
 
 async def _zero_delay(stage: Stage, users: int) -> Figures:
-    """CPU of a reply whose model needs no time, and how long the last of a crowd waits."""
-    rounds = [await stage.ask(users, AT_ONCE) for _ in range(ROUNDS[users])]
-    cpu = sum(one.cpu for one in rounds) / (users * len(rounds))
-    figures = [(f"CPU per zero-delay reply, {users} users", f"{cpu * 1000:.1f} ms")]
-    if users == MANY:
+    """CPU of a reply whose model needs no time, and how long the last of a crowd waits.
+
+    Everybody asks as often as in a crowd of MANY. Answers this long are summarised every fourth
+    time, so the same few who go on and on are measured, too, summaries included.
+    """
+    rounds = [
+        await stage.ask(users, AT_ONCE, first=1 + turn // EACH * users)
+        for turn in range(ROUNDS[users])
+    ]
+    figures = [(f"CPU per zero-delay reply, {users} users", _each(rounds, users))]
+    if users == FEW:
+        again = [await stage.ask(users, AT_ONCE) for _ in range(ROUNDS[users] // 2)]
+        figures.append((f"the same in long conversations, {users} users", _each(again, users)))
+    else:
         waits = [wait for one in rounds for wait in one.waits]
         rank = quantiles(waits, n=100)
         figures += [
@@ -414,9 +450,8 @@ async def _streamed(stage: Stage, users: int) -> Figures:
     spread over the length of an answer, as many as before being answered at the same time.
     """
     rounds = [await stage.ask(users, SLOWLY) for _ in range(3 if users == FEW else 1)]
-    cpu = sum(one.cpu for one in rounds) / (users * len(rounds))
     figures = [
-        (f"CPU per streamed reply, {users} users", f"{cpu * 1000:.1f} ms"),
+        (f"CPU per streamed reply, {users} users", _each(rounds, users)),
         (f"calls per streamed reply, {users} users", f"{rounds[0].calls:.1f}"),
     ]
     if users == FEW:
