@@ -21,7 +21,8 @@ from tests.fakes.glm import KEY, FakeGlm, computed
 from tests.fakes.slack import APP_TOKEN, BOT, BOT_TOKEN, SIGNING_SECRET, FakeSlack
 from tests.faults.gate import ROOT, reply_to, tokens
 
-PLACEHOLDERS = {say(locale, "answer.placeholder") for locale in ("en", "zh")}
+PLACEHOLDERS = {"", *(say(locale, "answer.placeholder") for locale in ("en", "zh"))}
+"""What a message may show whose post, or whose start as a stream, was never heard of."""
 SEED = int(os.environ.get("GATE_SEED", "20261122"))
 
 
@@ -166,8 +167,10 @@ def judge(slack: FakeSlack, desk: Desk, asked: list[str]) -> None:
         assert message.markdown == reply_to(f"q{question[0]}x{question[1]} please?")
         texts = [text for _, text in message.history]
         assert set(texts[texts.index(message.markdown) :]) == {message.markdown}
+        assert not slack.core.streams.live(message)
     assert orphans <= desk.kills * len(asked)
     assert slack.core.pings == []
+    assert any(call.method == "chat.appendStream" for call in slack.core.calls)
     with contextlib.closing(sqlite3.connect(desk.database)) as db:
         rows = db.execute("SELECT state, outcome FROM inbox").fetchall()
     assert rows == [(2, "answered")] * len(asked)
