@@ -8,6 +8,7 @@ from __future__ import annotations
 from bot.types import Await, Lease, MemoryId, PersonId, Settlement, UseSkill
 from storage.database import Database, Tx
 from storage.rows import number, string
+from storage.threads import shared
 
 
 class SqlForms:
@@ -56,13 +57,19 @@ async def apply_skill(
 ) -> None:
     """A question to the person, or one more use."""
     if isinstance(change, Await):
-        await _open_form(tx, change, settlement)
+        await _open_form(tx, change, lease, settlement, now=now)
     else:
         await _add_use(tx, change, lease, settlement, now=now)
 
 
-async def _open_form(tx: Tx, form: Await, settlement: Settlement) -> None:
-    """The person's next plain message answers this."""
+async def _open_form(
+    tx: Tx, form: Await, lease: Lease, settlement: Settlement, *, now: int
+) -> None:
+    """The person's next plain message answers this; in a shared thread it needs no mention."""
+    if shared(lease.place):
+        key = lease.conversation
+        conversation = (await tx.run("find_conversation", key=key))[0]["id"]
+        await tx.run("join_party", conversation=conversation, sender=lease.sender.user, now=now)
     await tx.run(
         "open_form",
         person=settlement.person,

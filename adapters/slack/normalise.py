@@ -113,7 +113,7 @@ def subject(body: Json, me: Me, words: Collection[str]) -> tuple[str, str] | Non
     event = body.get("event") or {}
     if event.get("type") not in ("message", "app_mention") or not event.get("thread_ts"):
         return None
-    bare = _bare(readable(event.get("text") or "", me=me.user, people={}))
+    bare = _bare(readable(event.get("text") or "", me=me.user, people={})).removeprefix("/")
     about = bare in words and event["thread_ts"] != event.get("ts") and not event.get("files")
     return (event["channel"], event["thread_ts"]) if about and calls_me(body, me) else None
 
