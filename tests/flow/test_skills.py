@@ -1,4 +1,4 @@
-"""Skills in Telegram, whole: what is missing is asked for, what is hostile stays data."""
+"""Skills in Telegram, whole; test_skill_cases.py has what holds on every platform."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from tests.contract.stores import lease_one, message, put, settlement
 from tests.fakes.glm import FakeGlm, computed, says
 from tests.flow.running import ADMIN, Running, running, until
 from tests.flow.test_desk import bot_says
-
-BLOG_ASKS = "What should the post be about?"
 
 
 def prompt(glm: FakeGlm, call: int = -1) -> tuple[str, str]:
@@ -53,31 +51,6 @@ async def test_a_skill_streams_its_answer_into_one_message(tmp_path: Path) -> No
     assert not run.telegram.violations
 
 
-@pytest.mark.parametrize(
-    ("language", "command", "question", "answer", "tag"),
-    [
-        ("en", "/blog", BLOG_ASKS, "hi", "topic"),
-        ("zh-hans", "/blog 字数=300", "文章写什么主题？", "AI", "topic"),
-        ("zh-hans", "/translate", "要翻译哪段文字？", "text=evil to=x", "text"),
-        ("en", "/explain", "Which code shall I explain? Paste it here.", "code=1\nx", "code"),
-    ],
-)
-async def test_what_is_missing_is_asked_for_and_the_next_message_is_it(
-    tmp_path: Path, language: str, command: str, question: str, answer: str, tag: str
-) -> None:
-    async with running(tmp_path / "desk.db", knowledge=False) as run:
-        run.glm.default = computed(lambda _: "Done.")
-        chat = run.telegram.private(language=language)
-        run.telegram.say(chat, command)
-        assert await said(run, chat, 1) == [question]
-        assert not run.glm.calls
-        run.telegram.say(chat, answer)
-        await until(lambda: bot_says(run.telegram, chat.id)[1:] == ["Done."])
-        rules, material = prompt(run.glm)
-        assert material == f"<{tag}>\n{answer}\n</{tag}>"
-        assert ("规则" in rules) == (language != "en")
-
-
 async def test_two_things_missing_are_asked_for_one_after_the_other(tmp_path: Path) -> None:
     async with running(tmp_path / "desk.db", knowledge=False) as run:
         run.glm.default = computed(lambda _: "Buy it.")
@@ -105,22 +78,6 @@ async def test_another_command_cancels_the_question(tmp_path: Path, other: str) 
         await until(lambda: bot_says(run.telegram, chat.id)[-1] == "You said lamps.")
 
 
-async def test_a_wrong_answer_to_the_question_is_asked_again_and_the_rest_is_kept(
-    tmp_path: Path,
-) -> None:
-    async with running(tmp_path / "desk.db", knowledge=False) as run:
-        run.glm.default = computed(lambda _: "Done.")
-        chat = run.telegram.private()
-        run.telegram.say(chat, "/blog words=77")
-        await said(run, chat, 1)
-        run.telegram.say(chat, "topic=lamps words=lots")
-        wrong = say("en", "skill.not_a_number", name="words", least=50, most=3000)
-        assert (await said(run, chat, 2))[1] == wrong
-        run.telegram.say(chat, "lamps")
-        await until(lambda: bot_says(run.telegram, chat.id)[-1] == "Done.")
-        assert "about 77 words" in prompt(run.glm)[0]
-
-
 async def test_a_question_to_one_person_in_a_group_is_not_answered_by_another(
     tmp_path: Path,
 ) -> None:
@@ -133,28 +90,6 @@ async def test_a_question_to_one_person_in_a_group_is_not_answered_by_another(
         run.telegram.say(group, f"@{name} hello there friend", user=other)
         await said(run, group, 2)
         assert "<topic>" not in prompt(run.glm)[1]
-
-
-@pytest.mark.parametrize(
-    ("word", "key", "values"),
-    [
-        ("/blog words=0 topic=x", "out_of_range", {"name": "words", "least": 50, "most": 3000}),
-        ("/explain level=god code=x", "not_a_choice", {}),
-        ("/blog temperature=9 topic=x", "out_of_range", {}),
-    ],
-)
-async def test_odd_arguments_are_answered_politely_and_ask_no_model(
-    tmp_path: Path, word: str, key: str, values: dict[str, Any]
-) -> None:
-    async with running(tmp_path / "desk.db", knowledge=False) as run:
-        chat = run.telegram.private()
-        run.telegram.say(chat, word)
-        (text,) = await said(run, chat, 1)
-        start = say("en", f"skill.{key}").partition("{name}")[2].partition("{")[0]
-        assert start in text
-        if values:
-            assert text == say("en", f"skill.{key}", **values)
-        assert not run.glm.calls
 
 
 async def test_a_replied_to_message_is_material_and_never_instruction(tmp_path: Path) -> None:
