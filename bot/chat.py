@@ -10,14 +10,11 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-import structlog
-
 from bot.app import Service
 from bot.config import Config, Loaded
 from bot.desk import Desk, open_desk, take_in
 from bot.errors import AlreadyRunning, UserError
-
-log = structlog.get_logger()
+from storage.lock import see_folder
 
 SAMPLE = "samples/shop"
 """The bundled knowledge of a small shop, for a first look without any setting."""
@@ -30,11 +27,11 @@ There is nothing to serve: no platform token is set and nobody types here.
   console    run `frontdesk chat` in a terminal, or pipe questions in, one a line
 """
 
-Beside = Callable[[str], None]
-"""Told the database's path when another desk holds it, so that this chat only reads there."""
+Tell = Callable[[str, str], None]
+"""Says something beside the talk: a catalogue key and what it is about."""
 
 
-async def run(loaded: Loaded, *, beside: Beside, model: str = "", knowledge: bool = True) -> int:
+async def run(loaded: Loaded, *, tell: Tell, model: str = "", knowledge: bool = True) -> int:
     """Chat until the person leaves, or the piped input ends; the exit status.
 
     `model` answers instead of the configured ones; without `knowledge` it answers alone. Raises
@@ -44,7 +41,7 @@ async def run(loaded: Loaded, *, beside: Beside, model: str = "", knowledge: boo
         sys.stderr.write(NOTHING_TO_SERVE)
         return 2
     config = chosen(loaded.config, model=model, knowledge=knowledge)
-    async with _opened(replace(loaded, config=config), beside) as desk:
+    async with _opened(replace(loaded, config=config), tell) as desk:
         return await _converse(desk)
 
 
@@ -66,32 +63,33 @@ def chosen(config: Config, *, model: str, knowledge: bool) -> Config:
 
 
 @asynccontextmanager
-async def _opened(loaded: Loaded, beside: Beside) -> AsyncIterator[Desk]:
+async def _opened(loaded: Loaded, tell: Tell) -> AsyncIterator[Desk]:
     """On the desk's own file; in memory for a first look, or while another desk holds the file."""
     config = loaded.config
     folder = config.knowledge.folder
     async with AsyncExitStack() as stack:
         if not folder and not await asyncio.to_thread(Path(config.database).exists):
+            await asyncio.to_thread(see_folder, config.database)
             desk = await stack.enter_async_context(open_desk(loaded, database=MEMORY))
-            await _learn(desk, str(resources.files("bot").joinpath(SAMPLE)))
+            await _learn(desk, str(resources.files("bot").joinpath(SAMPLE)), tell)
         else:
             try:
                 desk = await stack.enter_async_context(open_desk(loaded))
-                await _learn(desk, folder)
+                await _learn(desk, folder, tell)
             except AlreadyRunning:
-                beside(config.database)
+                tell("operator.console_reads", config.database)
                 other = open_desk(loaded, database=MEMORY, knowledge=config.database)
                 desk = await stack.enter_async_context(other)
         yield desk
 
 
-async def _learn(desk: Desk, folder: str) -> None:
+async def _learn(desk: Desk, folder: str, tell: Tell) -> None:
     """Take a folder in, unless nothing asks the knowledge base anyway."""
     if not folder or desk.config.desk.answers == "open":
         return
     report = await take_in(desk.knowledge, Path(folder))
     for problem in report["failed"]:
-        log.warning("knowledge_not_read", problem=problem)
+        tell("cli.import_failed", problem)
 
 
 async def _converse(desk: Desk) -> int:

@@ -68,7 +68,8 @@ class DatabaseFacts:
     """The file and the library. `mode` is its permission bits; None: there is no file yet.
 
     `running`: a desk holds the lock. `damage` is what a quick check said, "" when all is well.
-    `behind` names the first migration that the file still needs, "" for none.
+    `behind` names the first migration that the file still needs, "" for none; `network` the network
+    filesystem that it lies on, "" for none.
     """
 
     path: str
@@ -78,6 +79,7 @@ class DatabaseFacts:
     running: bool = False
     damage: str = ""
     behind: str = ""
+    network: str = ""
 
 
 @value
@@ -264,6 +266,8 @@ def of_database(facts: DatabaseFacts) -> list[Finding]:
         found.append(_fail("database", "database_damaged", damage=facts.damage))
     if facts.behind:
         found.append(_warn("database", "database_behind", migration=facts.behind))
+    if facts.network:
+        found.append(_warn("database", "database_network", path=facts.path, kind=facts.network))
     version = ".".join(map(str, facts.sqlite))
     if facts.sqlite < SQLITE_WANTED:
         wanted = ".".join(map(str, SQLITE_WANTED))

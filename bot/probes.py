@@ -72,6 +72,7 @@ async def _database(config: Config) -> DatabaseFacts:
         running=await running_at(socket_path(config.database)),
         damage=file.damage,
         behind=file.behind,
+        network=file.network,
     )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from bot.errors import StorageCorrupt
 from bot.types import value
 from storage.batch import BatchConnection
 from storage.driver import sqlite
+from storage.lock import see_folder
 from storage.migrate import Migration, known, pending
+from storage.mounts import network_of
 from storage.rows import number
 from storage.sqlite import check, connect
 from storage.statements import statements
@@ -19,7 +22,7 @@ from storage.statements import statements
 class FileFacts:
     """A database file. `mode` None: there is none yet. `damage` "": it is whole.
 
-    `behind` names the first migration that is missing.
+    `behind` names the first migration that is missing, `network` the network filesystem it lies on.
     """
 
     path: str
@@ -27,6 +30,7 @@ class FileFacts:
     mode: int | None = None
     damage: str = ""
     behind: str = ""
+    network: str = ""
 
 
 def sqlite_version() -> tuple[int, int, int]:
@@ -35,9 +39,16 @@ def sqlite_version() -> tuple[int, int, int]:
 
 
 def examine(path: str) -> FileFacts:
-    """Raises StorageError when the file cannot be read or is a newer program's."""
+    """Raises StorageError when the file cannot be read, is a newer program's or no desk's, or when
+    its folder is not there.
+    """
+    return replace(_examine(path), network=network_of(path))
+
+
+def _examine(path: str) -> FileFacts:
     file = Path(path)
     if not file.exists():
+        see_folder(path)
         return FileFacts(path=path, writable=os.access(file.absolute().parent, os.W_OK | os.X_OK))
     places = (file, file.absolute().parent)
     writable = all(os.access(place, os.W_OK) for place in places)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from pathlib import Path
 
 from bot.errors import AlreadyRunning, StorageError
 
@@ -25,6 +26,7 @@ class LockFile:
 
     def take(self) -> None:
         """Raises AlreadyRunning when another process has it, StorageError if it cannot be made."""
+        see_folder(self.path)
         try:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -54,7 +56,13 @@ class LockFile:
 
     def _refusal(self, said: bytes) -> str:
         _, _, pid = said.decode(errors="replace").partition(" ")
-        return (
-            f"another process (pid {pid.strip() or 'unknown'}) holds {self.path}: stop it first, "
-            "or give this desk a database of its own with FRONTDESK_DB"
-        )
+        return f"another process (pid {pid.strip() or 'unknown'}) holds {self.path}"
+
+
+def see_folder(path: str) -> None:
+    """StorageError where the folder for a file is not there. It is not made: it may be mistyped, or
+    on a disk that is not mounted.
+    """
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise StorageError(f"the folder {folder} does not exist; make it, or correct FRONTDESK_DB")

@@ -12,6 +12,7 @@ from pathlib import Path
 from bot.errors import StorageError
 from bot.types import value
 from storage.driver import sqlite
+from storage.mark import mark
 
 FOLDER = Path(__file__).parent / "migrations"
 
@@ -98,6 +99,7 @@ def migrate(
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+    mark(connection)
 
 
 def _applied(connection: sqlite.Connection) -> dict[int, tuple[str, str]]:

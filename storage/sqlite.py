@@ -23,7 +23,9 @@ from storage.batch import BatchConnection, Job
 from storage.database import Tx, Work
 from storage.driver import MEMORY, SAFE_VERSION, prepare, sqlite, target, translate
 from storage.lock import LockFile
+from storage.mark import refuse_foreign
 from storage.migrate import Migration, known, migrate, refuse_old
+from storage.mounts import network_of
 
 T = TypeVar("T")
 
@@ -68,6 +70,13 @@ class SqliteDatabase:
                 "SQLite %s may damage a file that a second program writes or checkpoints; "
                 "install pysqlite3, and run no continuous backup tool until then",
                 sqlite.sqlite_version,
+            )
+        if path != MEMORY and (kind := network_of(path)):
+            log.warning(
+                "%s lies on a network filesystem (%s), whose locks cannot be relied on: %s",
+                path,
+                kind,
+                "keep it on a disk of this machine",
             )
         lock = None if read_only or path == MEMORY else LockFile(path)
         database = cls(path, lock)
@@ -250,6 +259,7 @@ def connect(path: str, *, writer: bool, start: Start | None = None) -> BatchConn
             cached_statements=256,
         )
         connection.path, connection.writer = path, writer
+        refuse_foreign(connection, path)
         prepare(connection, writer=writer)
         if start is not None:
             start(connection)

@@ -81,10 +81,10 @@ def _chat(loaded: Loaded, level: str, **choice: Any) -> int:
     log_to_stderr(loaded, level or "warning")
     from bot import chat as terminal
 
-    def beside(path: str) -> None:
-        click.echo(say(locale_of(loaded), "operator.console_reads", path=path), err=True)
+    def tell(key: str, about: str) -> None:
+        click.echo(say(locale_of(loaded), key, path=about, text=printable(about)), err=True)
 
-    return asyncio.run(terminal.run(loaded, beside=beside, **choice))
+    return asyncio.run(terminal.run(loaded, tell=tell, **choice))
 
 
 @cli.group()

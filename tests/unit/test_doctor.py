@@ -295,7 +295,13 @@ def everything() -> list[Finding]:
         models=(ModelConfig(base_url="https://api.z.ai/api/coding/paas/v4"),),
     )
     poor = replace(
-        FILE, writable=False, mode=0o666, sqlite=(3, 40, 1), damage="x", behind="0002 passages"
+        FILE,
+        writable=False,
+        mode=0o666,
+        sqlite=(3, 40, 1),
+        damage="x",
+        behind="0002 passages",
+        network="nfs",
     )
     other = replace(BOT, webhook="https://a.example/x", reads_all=True)
     found = [
