@@ -222,6 +222,8 @@ class Service:
         from bot.web.serve import serving
 
         metrics = Metrics()
+        if (dense := self._desk.knowledge.dense) is not None:
+            metrics.watch(dense.health)
         self._observer = self._worker.observer = metrics
         self._readiness = Readiness(
             write=self._prove_writing, providers=self._desk.model.health, clock=self._desk.clock

@@ -109,7 +109,14 @@ async def open_desk(
             stores=stores,
             knowledge=KnowledgeBase(passages, clock, dense=dense),
             model=model,
-            reports=Reports(config.desk, clock, stores.ledger, stores.inbox, ask_model),
+            reports=Reports(
+                config.desk,
+                clock,
+                stores.ledger,
+                stores.inbox,
+                ask_model,
+                embedder=dense.health if dense else None,
+            ),
             summariser=Summariser(
                 stores.summaries,
                 model,

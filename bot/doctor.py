@@ -37,6 +37,8 @@ SKEW_WARN, SKEW_FAIL = 5.0, 120.0
 """Seconds. Slack refuses what is 5 min off, and a GLM token lives for 210 s."""
 SQLITE_WANTED = (3, 51, 3)
 """The first version without the WAL-reset bug (sqlite.org/wal.html)."""
+EMBEDDER_MS = 400
+"""After which a search does without it."""
 PENDING_WARN = 100
 """So many updates waiting at Telegram mean that nobody takes them."""
 CODING_PATH = "/api/coding/"
@@ -108,6 +110,16 @@ class SlackFacts:
 
 
 @value
+class EmbedderFacts:
+    """The embedder was asked for one question; `done` of `texts` texts have their vector."""
+
+    name: str
+    milliseconds: int
+    texts: int
+    done: int
+
+
+@value
 class StaffFacts:
     """The place where staff are, as the platform calls it; we can write there."""
 
@@ -140,6 +152,7 @@ class Probes:
     telegram: Probe[TelegramFacts] | None = None
     slack: Probe[SlackFacts] | None = None
     staff: Probe[StaffFacts] | None = None
+    embedder: Probe[EmbedderFacts] | None = None
     models: Mapping[str, Probe[int]] = field(default_factory=dict)
     charts: Probe[ChartFacts] | None = None
 
@@ -170,6 +183,8 @@ async def examine(loaded: Loaded, probes: Probes) -> list[Finding]:
     if probes.staff is not None:
         parts.append(_ask("staff", probes.staff, of_staff))
     parts += [_ask("model", probe, of_model, about=name) for name, probe in probes.models.items()]
+    if probes.embedder is not None:
+        parts.append(_ask("embedder", probes.embedder, of_embedder))
     parts.append(_ask("knowledge", probes.knowledge, of_knowledge))
     if probes.charts is not None:
         parts.append(_ask("charts", probes.charts, of_charts))
@@ -346,6 +361,30 @@ def of_staff(facts: StaffFacts) -> list[Finding]:
 def of_model(milliseconds: int) -> list[Finding]:
     """It answered."""
     return [_ok("model", "model_ok", milliseconds=milliseconds)]
+
+
+def of_embedder(facts: EmbedderFacts) -> list[Finding]:
+    """Whether it answers in the time that a question is given."""
+    if facts.milliseconds > EMBEDDER_MS:
+        return [
+            _warn(
+                "embedder",
+                "embedder_slow",
+                model=facts.name,
+                milliseconds=facts.milliseconds,
+                most=EMBEDDER_MS,
+            )
+        ]
+    return [
+        _ok(
+            "embedder",
+            "embedder_ok",
+            model=facts.name,
+            milliseconds=facts.milliseconds,
+            done=facts.done,
+            of=facts.texts,
+        )
+    ]
 
 
 def of_knowledge(entries: int) -> list[Finding]:

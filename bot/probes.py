@@ -19,6 +19,7 @@ from bot.desk import open_desk, take_in
 from bot.doctor import (
     ChartFacts,
     DatabaseFacts,
+    EmbedderFacts,
     Probe,
     Probes,
     SlackFacts,
@@ -27,8 +28,10 @@ from bot.doctor import (
     skew_seconds,
 )
 from bot.errors import BotError, PlatformError
-from bot.model.build import ask_once, usable
+from bot.knowledge.meaning import Standing
+from bot.model.build import ask_once, build_embedder, usable
 from bot.stats.picture import letters
+from storage import open_stores
 from storage.examine import entries, examine, sqlite_version
 
 TIME_SECONDS = 10.0
@@ -58,6 +61,7 @@ def probes(loaded: Loaded) -> Probes:
         telegram=_telegram(config, clock) if config.telegram.token else None,
         slack=_slack(config, clock) if config.slack.bot_token else None,
         staff=_staff(config, clock),
+        embedder=_embedder(config, clock) if config.embedder.kind != "none" else None,
         models={name: _model(entry, clock) for name, entry in _named(config).items()},
     )
 
@@ -74,6 +78,41 @@ async def _database(config: Config) -> DatabaseFacts:
         behind=file.behind,
         network=file.network,
     )
+
+
+def _embedder(config: Config, clock: Clock) -> Probe[EmbedderFacts]:
+    """Two questions, the second timed: the first opens a connection, or reads the weights."""
+
+    async def ask() -> EmbedderFacts:
+        embedder = build_embedder(config.embedder, clock)
+        assert embedder is not None, "asked only where one is set"
+        try:
+            await embedder.embed(["ping"], query=True)
+            begun = clock.monotonic()
+            await embedder.embed(["How is it today?"], query=True)
+            took = clock.monotonic() - begun
+        finally:
+            await embedder.close()
+        standing = await _embedded(config, embedder.name, clock)
+        return EmbedderFacts(
+            name=embedder.name,
+            milliseconds=round(took * 1000),
+            texts=standing.texts,
+            done=standing.done,
+        )
+
+    return ask
+
+
+async def _embedded(config: Config, name: str, clock: Clock) -> Standing:
+    """How far the texts in the file are embedded."""
+    if not await asyncio.to_thread(Path(config.database).exists):
+        return Standing(generation=0, texts=0, done=0)
+    stores = await open_stores(config.database, clock, read_only=True)
+    try:
+        return await stores.vectors.standing(name)
+    finally:
+        await stores.close()
 
 
 async def _knowledge(loaded: Loaded) -> int:

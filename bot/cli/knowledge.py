@@ -163,6 +163,51 @@ def rollback(level: str, number: int | None) -> int:
     return 0
 
 
+@click.command(short_help="Embed now what has no vector yet, and fit the embedder.")
+@click.pass_obj
+def embed(level: str) -> int:
+    """Embed what is missing and measure how the embedder is best weighed, without a desk running.
+
+    A desk that runs does so by itself; then only how far it is gets told.
+    """
+    from bot.control import running_at, socket_path
+    from bot.errors import ConfigError
+
+    loaded = _begin(level)
+    if loaded.config.embedder.kind == "none":
+        raise ConfigError("embedder.kind: expected openai or local; there is no embedder")
+    if asyncio.run(running_at(socket_path(loaded.config.database))):
+        click.echo(_read(loaded, lambda desk: _standing(desk, locale_of(loaded))))
+    else:
+        click.echo(asyncio.run(_embedded(loaded)))
+    return 0
+
+
+async def _embedded(loaded: Loaded) -> str:
+    """Under the database's lock, with a bar on a terminal."""
+    from bot.desk import open_desk
+    from bot.knowledge.embedding import Embedding
+
+    locale = locale_of(loaded)
+    async with open_desk(loaded) as desk:
+        dense = desk.knowledge.dense
+        assert dense is not None, "an embedder is set"
+        folder = loaded.config.knowledge.folder
+        with progress(say(locale, "kb.embedding")) as tell:
+            await Embedding(desk.knowledge, dense, desk.clock, folder=folder).keep_up(
+                lambda standing: tell("", standing.done, standing.texts)
+            )
+        return await _standing(desk, locale)
+
+
+async def _standing(desk: Desk, locale: str) -> str:
+    from bot.engine import knowledge_text as told
+
+    dense = desk.knowledge.dense
+    assert dense is not None, "an embedder is set"
+    return told.embedder(dense.health(), locale)
+
+
 @contextmanager
 def progress(label: str) -> Iterator[Progress]:
     """Tells how far an import is, in a bar on a terminal's stderr; elsewhere it is silent."""
@@ -226,4 +271,4 @@ def _show(found: Any, as_json: bool, text: Callable[[], str]) -> None:  # noqa: 
         click.echo(printable(text()))
 
 
-COMMANDS = (evaluated, explain, gaps, listed, show, export, edit, remove, rollback)
+COMMANDS = (evaluated, explain, gaps, listed, show, export, edit, remove, rollback, embed)

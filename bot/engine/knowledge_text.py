@@ -12,6 +12,7 @@ from bot.knowledge.evaluate import Evaluation
 from bot.knowledge.explain import Explanation
 from bot.knowledge.gaps import Cluster
 from bot.knowledge.imports import ImportReport
+from bot.knowledge.meaning import Health
 from bot.knowledge.port import Generation, Revision, StoredEntry
 from bot.types import Findings
 
@@ -71,12 +72,46 @@ def explained(found: Explanation, locale: str) -> str:
         ),
         " · ".join(f"{name} {number:.2f}" for name, number in found.signs),
         say(locale, "kb.terms", terms=terms or "—"),
+        *_weighed(found, locale),
     ]
     for number, one in enumerate(found.found, 1):
         sure = "=" if one.exact else f"{one.score:.2f}"
         parts = f"{one.coverage:.2f}/{one.row_coverage:.2f}/{one.likeness:.2f}"
+        if one.lexical is not None:
+            near = "—" if one.nearness is None else f"{one.nearness:.2f}"
+            parts += f" · {one.lexical:.2f} ~ {near}"
         lines.append(f"{number}. {sure} ({parts}) {one.entry} — {_line(one.matched)}")
     return "\n".join(lines)
+
+
+def _weighed(found: Explanation, locale: str) -> list[str]:
+    """What the embedder did in this search; behind ~ stands how near it finds an entry."""
+    if not found.embedder:
+        return []
+    if found.weights is None:
+        return [say(locale, "kb.embedder_passed_over", name=found.embedder)]
+    weights = {"faq": f"{found.weights.faq:.1f}", "doc": f"{found.weights.doc:.1f}"}
+    return [say(locale, "kb.embedder_weighed", name=found.embedder, share="100 %", **weights)]
+
+
+def embedder(health: Health, locale: str) -> str:
+    """How the embedder does, in a line."""
+    parts = [
+        say(
+            locale,
+            "kb.embedder",
+            name=health.name,
+            done=health.standing.done,
+            of=health.standing.texts,
+            helped=health.helped,
+        )
+    ]
+    if health.skipped:
+        why = ", ".join(f"{why} {count}" for why, count in sorted(health.skipped.items()))
+        parts.append(say(locale, "kb.embedder_skipped", why=why))
+    if health.last_error:
+        parts.append(say(locale, "kb.embedder_error", error=_line(health.last_error)))
+    return " · ".join(parts)
 
 
 def gaps(clusters: Sequence[Cluster], drafts: Mapping[str, Draft], locale: str) -> str:
@@ -109,6 +144,10 @@ def evaluation(seen: Evaluation, locale: str, *, key: str = "kb.evaluated") -> s
         f"scope ≥ {seen.scope_from:.2f} · direct ≥ {seen.direct_from:.2f}",
         f"p50 {seen.p50_ms:.1f} ms · p95 {seen.p95_ms:.1f} ms",
     ]
+    if seen.embedder:
+        weights = {"faq": f"{seen.faq_weight:.1f}", "doc": f"{seen.doc_weight:.1f}"}
+        share = f"{seen.meant:.0%}"
+        lines.append(say(locale, "kb.embedder_weighed", name=seen.embedder, share=share, **weights))
     if seen.confusions:
         lines.append(say(locale, "kb.confusions"))
         lines += [f"{often} × {right} → {top}" for right, top, often in seen.confusions]

@@ -95,12 +95,17 @@ class KnowledgeWords:
                 yield Done(route="command", changes=changes, remember=False)
                 return
             read = self._words.get(word)
-            yield Say(text=await read(rest, call) if read else say(call.locale, "kb.usage"))
+            yield Say(text=await read(rest, call) if read else self._usage(call.locale))
         except UserError as error:
             yield Notice(key=error.key, values=dict(error.values))
         except KnowledgeError as error:
             yield Say(text=say(call.locale, "kb.failed", text=str(error)))
         yield Done(route="command", remember=False)
+
+    def _usage(self, locale: str) -> str:
+        """The words there are, and how the embedder does where there is one."""
+        usage, dense = say(locale, "kb.usage"), self._kb.dense
+        return usage if dense is None else f"{usage}\n\n{told.embedder(dense.health(), locale)}"
 
     # --- reading -----------------------------------------------------------------------------
 

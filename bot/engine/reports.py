@@ -7,8 +7,10 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.config import DeskConfig
+from bot.engine import knowledge_text as told
 from bot.i18n import say
 from bot.knowledge.gaps import clusters
+from bot.knowledge.meaning import Health
 from bot.ports import Beside, Clock, Inbox, Ledger
 from bot.stats.digest import digest
 from bot.stats.render import render
@@ -27,13 +29,21 @@ class Reports:
     """Reads the ledger and the inbox; the same text in chat, on the console and from the CLI."""
 
     def __init__(
-        self, desk: DeskConfig, clock: Clock, ledger: Ledger, inbox: Inbox, probe: Probe
+        self,
+        desk: DeskConfig,
+        clock: Clock,
+        ledger: Ledger,
+        inbox: Inbox,
+        probe: Probe,
+        *,
+        embedder: Callable[[], Health] | None = None,
     ) -> None:
         self._desk = desk
         self._clock = clock
         self._ledger = ledger
         self._inbox = inbox
         self._probe = probe
+        self._embedder = embedder
 
     async def read(self, argument: str) -> Report:
         """The numbers of a range ("today", "7d", "2026-01-01..2026-02-01"): the one object behind
@@ -65,6 +75,8 @@ class Reports:
         """One real small call to the model, and what waits in the inbox."""
         lines = [say(locale, "health.title", desk=self._desk.name)]
         lines.append(_model_line(await self._probe(), locale))
+        if self._embedder is not None:
+            lines.append(told.embedder(self._embedder(), locale))
         depth = await self._inbox.depth()
         counts = {"waiting": depth.waiting, "leased": depth.leased, "dead": depth.dead}
         lines.append(say(locale, "health.inbox", **counts))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
@@ -20,12 +20,11 @@ from bot.errors import ModelError
 from bot.knowledge.confidence import Calibration
 from bot.knowledge.fit import Fit, Seen, decode
 from bot.knowledge.fusion import Weights
-from bot.knowledge.meaning import MEANT_MAX, Index, Nearness, Row, Standing, Vectors
+from bot.knowledge.meaning import MEANT_MAX, Health, Index, Nearness, Row, Standing, Vectors
 from bot.knowledge.rank import LOOKED_AT
 from bot.knowledge.terms import normal
 from bot.knowledge.vectors import Matrix, one_thread
 from bot.ports import Embedder
-from bot.types import value
 
 log = structlog.get_logger()
 
@@ -44,17 +43,6 @@ PAGE = 5000
 NEAREST: dict[Index, int] = {"faq": LOOKED_AT["faq"], "doc": LOOKED_AT["doc"]}
 
 Skipped = Literal["slow", "failed", "resting", "busy", "unready"]
-
-
-@value
-class Health:
-    """How the embedder does: searches it helped, and those it was passed over in, by why."""
-
-    name: str
-    standing: Standing
-    helped: int
-    skipped: Mapping[str, int]
-    last_error: str
 
 
 class Dense:

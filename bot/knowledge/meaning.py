@@ -64,6 +64,17 @@ class Standing:
 
 
 @value
+class Health:
+    """How the embedder does: searches it helped, and those it was passed over in, by why."""
+
+    name: str
+    standing: Standing
+    helped: int
+    skipped: Mapping[str, int]
+    last_error: str
+
+
+@value
 class Nearness:
     """What a question is near to, by cosine.
 

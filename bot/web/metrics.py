@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -11,8 +13,11 @@ from prometheus_client import (
     ProcessCollector,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from bot import __version__
+from bot.knowledge.meaning import Health
 from bot.ports import Depth
 from bot.types import LedgerRow, Usage
 
@@ -73,6 +78,10 @@ class Metrics:
         self._dead = self._gauge("inbox_dead", "Dead letters kept")
         self._oldest = self._gauge("inbox_oldest_seconds", "Age of the longest-waiting due message")
 
+    def watch(self, embedder: Callable[[], Health]) -> None:
+        """Tell of an embedder too, whenever the figures are read."""
+        self._registry.register(_Embedder(embedder))
+
     # --- told by the house ------------------------------------------------------------------
 
     def taken(self, count: int, seconds: float) -> None:
@@ -130,3 +139,25 @@ class Metrics:
 
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(name, text, namespace="frontdesk", registry=self._registry)
+
+
+class _Embedder(Collector):
+    """Searches that meaning helped or was passed over in, and how far the texts are embedded."""
+
+    def __init__(self, health: Callable[[], Health]) -> None:
+        self._health = health
+
+    def collect(self) -> Iterator[Metric]:
+        health = self._health()
+        searches = CounterMetricFamily(
+            "frontdesk_embedder_searches", "Searches by what the embedder did", labels=["outcome"]
+        )
+        for outcome, count in {"helped": health.helped, **health.skipped}.items():
+            searches.add_metric([outcome], count)
+        yield searches
+        texts = GaugeMetricFamily(
+            "frontdesk_embedder_texts", "Live texts, and those with a vector", labels=["state"]
+        )
+        texts.add_metric(["live"], health.standing.texts)
+        texts.add_metric(["embedded"], health.standing.done)
+        yield texts

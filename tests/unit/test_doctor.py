@@ -11,6 +11,7 @@ from bot.doctor import (
     PROBE_SECONDS,
     ChartFacts,
     DatabaseFacts,
+    EmbedderFacts,
     Finding,
     Probes,
     SlackFacts,
@@ -23,6 +24,7 @@ from bot.doctor import (
     of_clock,
     of_config,
     of_database,
+    of_embedder,
     of_knowledge,
     of_slack,
     of_staff,
@@ -51,6 +53,8 @@ SERVED = Config(
 FILE = DatabaseFacts(path="/data/desk.db", writable=True, mode=0o600, sqlite=(3, 53, 4))
 BOT = TelegramFacts(username="desk_bot", reads_all=False)
 TEAM = SlackFacts(team="ACME", user="desk", granted=frozenset({"a", "b"}), needed={"a": "asking"})
+
+EMBEDDER = EmbedderFacts(name="e/512", milliseconds=5, texts=9, done=3)
 
 
 def keys(findings: list[Finding], state: str = "") -> list[str]:
@@ -87,6 +91,14 @@ def test_good_facts_are_all_ok() -> None:
 def test_settings_that_are_seldom_meant_are_pointed_out(config: Config, key: str) -> None:
     """Allowed, so a warning; never a failure."""
     assert keys(of_config(Loaded(config=config)), "warn") == [key]
+
+
+def test_an_embedder_is_fine_as_long_as_searches_wait_for_it() -> None:
+    """Slower than a search waits means that every search is made without it: the operator must
+    learn it, though the desk answers.
+    """
+    assert keys(of_embedder(replace(EMBEDDER, milliseconds=400)), "ok") == ["embedder_ok"]
+    assert keys(of_embedder(replace(EMBEDDER, milliseconds=401)), "warn") == ["embedder_slow"]
 
 
 @pytest.mark.parametrize("operator", ["", "127.0.0.1:8081", "[::1]:8081", "localhost:1"])
@@ -314,6 +326,8 @@ def everything() -> list[Finding]:
         *of_slack(replace(TEAM, granted=frozenset())),
         *of_knowledge(0),
         *of_knowledge(1),
+        *of_embedder(EMBEDDER),
+        *of_embedder(replace(EMBEDDER, milliseconds=401)),
         *of_staff(StaffFacts(name="Staff")),
         *(one for font in (None, "", "Some CJK") for one in of_charts(ChartFacts(letters=font))),
         *unreadable(ConfigError("x")),
@@ -328,9 +342,18 @@ def everything() -> list[Finding]:
         replace(BOT, webhook=WANTED, expected=WANTED),
     ):
         found += of_telegram(facts)
-    for name in ("database", "clock", "telegram", "slack", "staff", "model", "knowledge"):
+    for name in (
+        "database",
+        "clock",
+        "telegram",
+        "slack",
+        "staff",
+        "model",
+        "embedder",
+        "knowledge",
+    ):
         found.append(failure(name, StorageError("e")))
-    for name in ("telegram", "slack", "staff", "model"):
+    for name in ("telegram", "slack", "staff", "model", "embedder"):
         found.append(failure(name, PlatformLocked("e")))
     return [*found, Finding(name="model", state="ok", found="model_ok", values={"milliseconds": 1})]
 
