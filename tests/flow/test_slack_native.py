@@ -1,4 +1,4 @@
-"""Answers as Slack's own streams, on the wire: one message, one text, whatever happens to either."""
+"""Answers as Slack's own streams, on the wire: one message and one text, whatever fails."""
 
 from __future__ import annotations
 

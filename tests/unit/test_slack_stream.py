@@ -34,11 +34,12 @@ def stream(text: str = "") -> Stream:
     return begun
 
 
-def moved(begun: Stream, text: str, *, now: float = 1.0, **frame: bool) -> Move:
+def moved(
+    begun: Stream, text: str, *, now: float = 1.0, final: bool = False, full: bool = False
+) -> Move:
     """What a frame of this source leads to."""
-    growing = {"final": False, **frame}
-    content = render(text, final=growing["final"] or growing.get("full", False))
-    return begun.move(Frame(content=content, **growing), now)
+    content = render(text, final=final or full)
+    return begun.move(Frame(content=content, final=final, full=full), now)
 
 
 def grown(source: str, rhythm: list[int]) -> tuple[list[str], str | None]:
