@@ -9,8 +9,9 @@ from random import Random
 from typing import Any
 
 from adapters.telegram.adapter import TelegramAdapter
+from bot.clock import Clock
 from bot.config import Secret, TelegramConfig
-from bot.ports import Intake
+from bot.ports import Adapter, Intake
 from bot.reply.deliver import Deliverer
 from bot.service import Worker
 from bot.types import Begin, Done, Grounds, Lease, MemoryId, PersonId, ReplyEvent, Text, value
@@ -151,6 +152,26 @@ class VirtualDesk:
             await asyncio.sleep(0.5)
 
 
+def worker_over(
+    script: Script, kept: Stores, adapter: Adapter, clock: Clock, owner: str = "one"
+) -> Worker:
+    """The real worker and delivery, for one platform; the script stands where the engine does."""
+    engine: Any = ScriptedEngine(script)
+    return Worker(
+        kept.inbox,
+        kept.people,
+        engine,
+        Deliverer(kept.inbox, clock),
+        {adapter.platform: adapter},
+        clock=clock,
+        owner=owner,
+        concurrent=64,
+        staff=None,
+        locale="zh",
+        random=Random(2),
+    )
+
+
 @asynccontextmanager
 async def virtual_desk(
     script: Script,
@@ -171,20 +192,7 @@ async def virtual_desk(
     adapter = TelegramAdapter(config, clock, random=Random(1), request=request)
     if takes_over:
         await kept.inbox.take_over(owner)
-    engine: Any = ScriptedEngine(script)
-    worker = Worker(
-        kept.inbox,
-        kept.people,
-        engine,
-        Deliverer(kept.inbox, clock),
-        {"telegram": adapter},
-        clock=clock,
-        owner=owner,
-        concurrent=64,
-        staff=None,
-        locale="zh",
-        random=Random(2),
-    )
+    worker = worker_over(script, kept, adapter, clock, owner)
 
     async def sink(intakes: Sequence[Intake]) -> None:
         await kept.inbox.put(intakes)
