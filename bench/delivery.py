@@ -20,6 +20,8 @@ from tests.flow.answers import answer
 from tests.flow.virtual_desk import begin, fake, virtual_desk
 
 CHUNKS, SECONDS, LATENCY = 120, 5.0, 0.12
+DRAFT_SECONDS = 5 / 18
+"""How far apart drafts are where the 18 that may leave in five seconds are spread evenly."""
 
 Row = tuple[str, str, str]
 
@@ -55,6 +57,25 @@ def best(came: list[tuple[float, int]], interval: float) -> list[float]:
     times = [begin + 0.3 + interval * number for number in range(int(SECONDS / interval) + 1)]
     shown = sorted([at for at in times if at < end] + [end])
     return [next(at for at in shown if at >= then) - then + LATENCY / 2 for then, _ in came]
+
+
+async def drafted() -> list[Row]:
+    """The same by drafts. The end is a message: posted empty, then filled, so two calls late."""
+    telegram, written = fake(), Metered()
+    chat: Chat = telegram.private()
+    async with virtual_desk(written, telegram, streaming="drafts") as desk:
+        telegram.say(chat, "@desk_bot q")
+        await desk.quiet()
+    (shown,) = telegram.standing(chat)
+    drafts = [version for draft in telegram.drafts[chat.id] for version in draft.history]
+    found = lags(written.came, [*drafts, *shown.history])
+    mean, ideal = statistics.mean(found), statistics.mean(best(written.came, DRAFT_SECONDS))
+    return [
+        ("mean lag of a chunk, drafts", f"{mean:.3f} s", f"{1.1 * ideal:.3f} s"),
+        ("the same without the way there", f"{mean - LATENCY / 2:.3f} s", "0.15 s"),
+        ("last chunk to whole text, drafts", f"{found[-1] - LATENCY / 2:.3f} s", "-"),
+        ("drafts, and calls after them", f"{len(drafts)} + {len(shown.history)}", "-"),
+    ]
 
 
 async def schedule(*, group: bool) -> list[Row]:
@@ -101,7 +122,8 @@ def rendering() -> list[Row]:
 def main() -> list[Row]:
     """The rows; printed when run alone."""
     private = run_virtual(schedule(group=False))
-    return [*private, *run_virtual(schedule(group=True)), *rendering()]
+    group = run_virtual(schedule(group=True))
+    return [*private, *run_virtual(drafted()), *group, *rendering()]
 
 
 if __name__ == "__main__":

@@ -140,6 +140,28 @@ class ShowsTyping(Protocol):
 
 
 @runtime_checkable
+class ShowsDrafts(Protocol):
+    """Can show what is being written without a message: a draft fades, and a message ends it.
+
+    Where it can, `limits` says so; and no longer, once the platform has refused it there.
+    """
+
+    def draft_ready(self, place: Place) -> float:
+        """When (monotonic seconds) the next draft may leave; nothing else is counted with them."""
+        ...
+
+    async def draft(
+        self, place: Place, answer: AnswerId, part: int, frame: Frame, *, guard: Guard
+    ) -> None:
+        """Show `frame` as what this part of the answer will say; an empty one: we think.
+
+        Tried once. Its Stop button comes back as a Signal that names the answer. Raises
+        PlatformRefused where there are no drafts, or another PlatformError, and LeaseLost.
+        """
+        ...
+
+
+@runtime_checkable
 class TakesFiles(Protocol):
     """Can post a document."""
 
@@ -668,6 +690,7 @@ __all__ = [
     "Observer",
     "Passage",
     "People",
+    "ShowsDrafts",
     "ShowsPictures",
     "ShowsTyping",
     "Sink",

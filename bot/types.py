@@ -264,11 +264,22 @@ Guard = Callable[[], None]
 
 
 @value
+class Drafts:
+    """How a draft is kept on screen: at least `interval` seconds from one to the next, and the
+    same once more after `repeat` seconds of silence, before it fades.
+    """
+
+    interval: float
+    repeat: float
+
+
+@value
 class Limits:
     """What a place allows. Lengths are in `measure` units; times in seconds.
 
     `first_characters` or `first_seconds`, whichever comes first, start the visible text; then
-    frames follow `interval` apart, growing by `growth` up to `interval_max`.
+    frames follow `interval` apart, growing by `growth` up to `interval_max`. With `drafts` the
+    growing end of a text is shown as a draft, and a message only when it is full or finished.
     """
 
     text_max: int
@@ -281,6 +292,7 @@ class Limits:
     interval: float = 1.0
     interval_max: float = 6.0
     growth: float = 1.3
+    drafts: Drafts | None = None
 
 
 # --- going out: the stream of reply events ------------------------------------------------------

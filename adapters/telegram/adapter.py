@@ -15,6 +15,7 @@ import telegram
 from telegram import LinkPreviewOptions, ReplyParameters, Update
 
 from adapters.telegram.calls import BadEntities, Call, Calls, Moved
+from adapters.telegram.drafts import DraftBoard
 from adapters.telegram.menu import publish
 from adapters.telegram.normalise import Me, clean, delivery, normalise
 from adapters.telegram.polling import BACKOFF_MOST, BACKOFF_SECONDS, Polling, Waiting, update_id
@@ -35,7 +36,7 @@ from bot.errors import (
 from bot.pace import Pace
 from bot.ports import HttpRoute, Intake, Sink
 from bot.text.width import utf16_len, utf16_slice
-from bot.types import Attachment, Frame, Guard, Limits, MessageRef, Place
+from bot.types import AnswerId, Attachment, Frame, Guard, Limits, MessageRef, Place
 
 TEXT_MAX = 4096
 """UTF-16 units of a message after entities are parsed (Bot API, sendMessage)."""
@@ -87,6 +88,10 @@ class TelegramAdapter:
         )
         self._calls = Calls(clock, None if config.pace == "off" else Pace(OVERALL), random)
         self._presses = Presses(self._bot, self._calls, self.account)
+        self._drafts: DraftBoard | None = None
+        if config.streaming == "drafts":
+            paced = config.pace != "off"
+            self._drafts = DraftBoard(self._bot, self._calls, clock, random, paced=paced)
         self._webhook: Webhook | None = None
         if config.mode == "webhook":
             self._webhook = Webhook(
@@ -103,7 +108,8 @@ class TelegramAdapter:
 
     def limits(self, place: Place) -> Limits:
         interval = PRIVATE_SECONDS if is_private(place) else GROUP_SECONDS
-        return Limits(text_max=TEXT_MAX, measure=utf16_len, interval=interval)
+        limits = Limits(text_max=TEXT_MAX, measure=utf16_len, interval=interval)
+        return self._drafts.within(limits, place) if self._drafts else limits
 
     def ready(self, place: Place, *, final: bool) -> float:
         return self._calls.ready(chat_gates(place), final=final)
@@ -231,6 +237,16 @@ class TelegramAdapter:
             )
         except (MessageGone, Moved):
             return
+
+    def draft_ready(self, place: Place) -> float:
+        return self._drafts.ready(place) if self._drafts else float("inf")
+
+    async def draft(
+        self, place: Place, answer: AnswerId, part: int, frame: Frame, *, guard: Guard
+    ) -> None:
+        if self._drafts is None:
+            raise PlatformRefused("drafts are not switched on")
+        await self._drafts.show(place, answer, part, frame, guard)
 
     async def typing(self, place: Place) -> None:
         """Once; left out when the chat is under a ban or was told less than 4 s ago."""

@@ -104,6 +104,10 @@ class Calls:
         """When a call through these gates may leave; a past time: now."""
         return self._ready(gates, now=float("-inf"), final=final)
 
+    def banned_until(self, gates: tuple[Gate, ...]) -> float:
+        """When the last refusal of any of these ends; a past time: there is none."""
+        return self._bans.banned_until(gates)
+
     def _ready(self, gates: tuple[Gate, ...], *, now: float, final: bool) -> float:
         if self._pace is None:
             return max(now, self._bans.banned_until(gates))

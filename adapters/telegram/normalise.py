@@ -6,8 +6,9 @@ Whether a message is directed at us is decided here, from its content alone.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from telegram import (
     CallbackQuery,
@@ -37,6 +38,8 @@ TICKS_PER_MS = 1_000_000
 
 STOP = re.compile(r"stop:(\d{1,18})")
 """The action of a Stop button; the number is the answer's."""
+_PART_BITS, _ANSWER_BITS = 1, 31
+"""The number of a draft has 64 bits: the topic, the answer, and whether its part is odd or even."""
 VERDICT = re.compile(r"/feedback (?:up|down) \d{1,18}")
 """The action of a thumb below an answer."""
 
@@ -102,6 +105,8 @@ def normalise(update: Update, *, raw: str, me: Me, now: int) -> Intake:
         message, signal = _pressed(update, update.callback_query, me, now)
     elif update.my_chat_member is not None:
         signal = _membership(update.my_chat_member, me)
+    elif (stopped := update.api_kwargs.get("stopped_message_generation")) is not None:
+        signal = _stopped(stopped, me)
     return Intake(
         raw=raw,
         delivery=delivery(me, update.update_id),
@@ -115,6 +120,18 @@ def normalise(update: Update, *, raw: str, me: Me, now: int) -> Intake:
 def delivery(me: Me, update_id: int) -> str:
     """The transport's dedupe key."""
     return f"telegram:{me.account}:{update_id}"
+
+
+def draft_id(answer: AnswerId, part: int, thread: str | None) -> int:
+    """Never 0: answers are numbered from 1. The next part has another number than this one."""
+    named = (answer % (1 << _ANSWER_BITS) << _PART_BITS) + part % (1 << _PART_BITS)
+    return (int(thread or 0) << (_ANSWER_BITS + _PART_BITS)) + named
+
+
+def drafted(number: int) -> tuple[AnswerId, str | None]:
+    """The answer that the number of a draft names, and its topic."""
+    thread, named = divmod(number, 1 << (_ANSWER_BITS + _PART_BITS))
+    return AnswerId(named >> _PART_BITS), str(thread) if thread > 0 else None
 
 
 def clean(text: str) -> str:
@@ -183,6 +200,22 @@ def _pressed(
         reply_to=str(query.message.message_id),
     )
     return pressed, None
+
+
+def _stopped(told: Mapping[str, Any], me: Me) -> Signal:
+    """The Stop button of a draft (Bot API 10.3), which the library does not know.
+
+    The server writes the draft's number as text, as it may be beyond what JavaScript can count to.
+    """
+    answer, thread = drafted(int(told["draft_id"]))
+    place = Place(
+        platform="telegram",
+        account=me.account,
+        channel=str(told["chat"]["id"]),
+        thread=thread,
+        private=True,
+    )
+    return Signal(kind="stop", conversation=place.conversation, answer=answer)
 
 
 def _membership(change: ChatMemberUpdated, me: Me) -> Signal:

@@ -33,7 +33,14 @@ BACKOFF_MOST = 30.0
 CONFLICT_SECONDS = 3.0
 """The Bot API answers pollers in conflict once each 3 s."""
 CONFLICT_MOST = 60.0
-ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
+ALLOWED_UPDATES = [
+    "message",
+    "edited_message",
+    "callback_query",
+    "my_chat_member",
+    "stopped_message_generation",
+]
+"""Those that mean something to us; a server that is too old for one of them ignores its name."""
 
 log = structlog.get_logger(__name__)
 

@@ -15,6 +15,10 @@ PRIVATE = (Rate(burst=3, every=1.0, reserve=1), Rate(burst=8, every=3.0, reserve
 """One a second for the first five after a burst of three; in the long run one each 3 s."""
 TYPING = Rate(burst=1, every=4.0, reserve=0)
 """A chat action lasts 5 s and has a budget of its own, but respects the chat's bans."""
+DRAFTS = (Rate(burst=3, every=1 / 3, reserve=0), Rate(burst=15, every=1.43, reserve=0))
+"""At most 18 drafts in 5 s and 36 in 30 s: no number is documented, and bots were refused at 20 and
+40. They are counted apart from messages.
+"""
 OVERALL = Rate(burst=25, every=0.04, reserve=0)
 """25 a second over all chats, below the 30 that the documentation allows for bulk messages."""
 
@@ -43,3 +47,8 @@ def chat_gates(place: Place) -> tuple[Gate, ...]:
 def typing_gates(place: Place) -> tuple[Gate, ...]:
     """What governs chat actions at this place; the key is the chat's, so its bans bind them too."""
     return ((f"{place.account}:{place.channel}", TYPING),)
+
+
+def draft_gates(place: Place) -> tuple[Gate, ...]:
+    """What governs drafts in a private chat, over all its topics."""
+    return tuple((f"{place.account}:{place.channel}", rate) for rate in DRAFTS)

@@ -47,6 +47,7 @@ SETTINGS = (
     _row("telegram.api_root", kinds.url, "TELEGRAM_API_ROOT"),
     _row("telegram.pace", kinds.one_of("official", "off"), "TELEGRAM_PACE"),
     _row("telegram.mode", kinds.one_of("polling", "webhook"), "TELEGRAM_MODE"),
+    _row("telegram.streaming", kinds.one_of("edits", "drafts"), "TELEGRAM_STREAMING"),
     _secret("telegram.webhook_secret", kinds.webhook_secret, "TELEGRAM_WEBHOOK_SECRET"),
     _secret("slack.bot_token", kinds.slack_bot_token, "SLACK_BOT_TOKEN"),
     _secret("slack.app_token", kinds.slack_app_token, "SLACK_APP_TOKEN"),

@@ -42,12 +42,14 @@ class TelegramConfig:
     """The Telegram bot. `pace` is official, or off for a private Bot API server or a benchmark.
 
     `mode` is polling or webhook; the latter needs `webhook_secret` and `http.public_url`.
+    `streaming`: a growing answer is shown by edits of its message, or in private by drafts.
     """
 
     token: Secret = Secret("")
     api_root: str = "https://api.telegram.org"
     pace: str = "official"
     mode: str = "polling"
+    streaming: str = "edits"
     webhook_secret: Secret = Secret("")
 
 

@@ -16,8 +16,8 @@ from bot.errors import (
 )
 from bot.i18n import say
 from bot.ports import Adapter, Clock, Inbox, ShowsPictures, TakesFiles
+from bot.reply.actions import shown_hash
 from bot.reply.hold import Hold
-from bot.reply.live import shown_hash
 from bot.reply.papers import Paper, papers, without
 from bot.reply.screen import PATIENCE_SECONDS, PAUSE_SECONDS, TRIES, Screen
 from bot.text.markdown import Markdown
@@ -49,9 +49,11 @@ class Aside(Screen):
         Code that is too long goes first, as files. Its place in the text is taken by a line only
         where the file is there for certain; otherwise the code stands in the text, whole.
         """
+        if found := papers(answer.text):
+            await self.land()
         away = [
             paper
-            for number, paper in enumerate(papers(answer.text))
+            for number, paper in enumerate(found)
             if await self._handed_over(PAPER_FIRST + number, paper)
         ]
         text = without(answer.text, away, answer.locale)

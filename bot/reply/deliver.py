@@ -225,6 +225,7 @@ class _Delivery(Aside):
         while True:
             self._wake.clear()
             if self._aside:
+                await self.land()
                 await self._beside(self._aside.popleft())
                 continue
             if reader.done() or self._unwanted():
@@ -254,7 +255,7 @@ class _Delivery(Aside):
 
     async def _idle(self, at: float | None, now: float, *, paced: bool) -> None:
         """Until something is due, or more came; shows that we write while there is no text."""
-        types = isinstance(self._adapter, ShowsTyping) and self.live and not self.live.text
+        types = isinstance(self._adapter, ShowsTyping) and self.silent
         if types and now >= self._typing_at and isinstance(self._adapter, ShowsTyping):
             self._typing_at = now + TYPING_EVERY
             await self._adapter.typing(self._place)

@@ -7,11 +7,12 @@ the finished text needs is still done, so no frame can land on it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from bot.reply.actions import Action, Draft, Edit, Post, Remove, shown_hash
+from bot.reply.drafting import ALWAYS, NEVER, Drafting
 from bot.text.split import Splitter, thin
 from bot.text.width import blank
 from bot.types import Anchor, ButtonRows, Frame, Limits, MessageRef, RichText, value
@@ -21,6 +22,9 @@ CHANGE_MIN = 12
 
 STEADY = 4
 """So many frames keep the interval before it begins to grow: most answers are over by then."""
+
+AGAIN_SECONDS = 1.0
+"""After a draft that failed; it is the next frame that matters, not this one."""
 
 
 class Render(Protocol):
@@ -32,47 +36,12 @@ class Render(Protocol):
 
 
 @value
-class Post:
-    """Put a new message on the screen for this part."""
-
-    part: int
-    frame: Frame
-
-
-@value
-class Edit:
-    """Make the message of this part show the frame. `frozen`: it is full and stays as it is."""
-
-    part: int
-    ref: MessageRef
-    frame: Frame
-    frozen: bool = False
-
-
-@value
-class Remove:
-    """Take a message away that the finished text does not need."""
-
-    part: int
-    ref: MessageRef
-
-
-Action = Post | Edit | Remove
-
-
-@value
 class Words:
     """What stands where there is no text yet, or none any more."""
 
     placeholder: str
     more: str = "…"
     surplus: str = "—"
-
-
-def shown_hash(frame: Frame) -> str:
-    """Names what a frame shows: its text, marks and buttons."""
-    seen = repr((frame.content, frame.buttons)).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(seen, digest_size=12).hexdigest()
 
 
 class _Part:
@@ -90,7 +59,8 @@ class LiveReply:
 
     `buttons` stand under the growing text (Stop). With `anchors` it goes on in the messages that
     an earlier attempt left; no frame until it is longer than what they may show. `removes`:
-    messages can be taken off this screen.
+    messages can be taken off this screen. Where there are drafts, and nothing of this answer
+    stands, the growing end is shown by them: no message is posted before it is full or finished.
     """
 
     def __init__(
@@ -105,6 +75,7 @@ class LiveReply:
     ) -> None:
         self.text = ""
         self.first_shown_at: float | None = None
+        self.stands = False
         self._limits = limits
         self._render = render
         self._split = Splitter(limits.text_max, limits.measure)
@@ -116,7 +87,11 @@ class LiveReply:
         self._flying = False
         self._texted = False
         self._busy_until = float("-inf")
-        self._interval = limits.interval
+        self._quiet_until = float("-inf")
+        by_draft = limits.edits and limits.placeholder and not self._parts
+        self._drafting = Drafting(limits.drafts if by_draft else None)
+        self._sentence = ""
+        self._interval = self._drafting.interval if self._drafting.on else limits.interval
         self._due_at = float("-inf")
         self._frame_at: float | None = None
         self._frames_shown = 0
@@ -148,6 +123,7 @@ class LiveReply:
     def progress(self, sentence: str) -> None:
         """What the placeholder says from now on; nothing once there is text on screen."""
         self._words = replace(self._words, placeholder=sentence)
+        self._sentence = sentence
 
     def finish(self, text: str, buttons: ButtonRows = ()) -> None:
         """The whole text, for good. `text` must not render to nothing (see `visible`)."""
@@ -183,6 +159,11 @@ class LiveReply:
         return self._goal is not None and not self._flying and self._rest() is None
 
     @property
+    def drafting(self) -> bool:
+        """The text grows, and its end is shown by drafts."""
+        return self._drafting.on and self._goal is None
+
+    @property
     def urgent(self) -> bool:
         """The next call is one that a token is kept for: the first message or a finished text."""
         return self.finished or (self._waiting and not self._parts)
@@ -213,21 +194,22 @@ class LiveReply:
             return None
         if self._opening() is not None:
             return max(now, self._busy_until)
-        ripe = self._ripe_at()
-        return None if ripe is None else max(now, ripe, self._busy_until)
+        ripe = min(self._ripe_at(), self._drafting.due_at(self._blank()))
+        return None if ripe == NEVER else max(now, ripe, self._busy_until, self._quiet_until)
 
     def _growing(self, now: float) -> Action | None:
         """The next call while the text grows."""
-        if not self._limits.edits:
+        if not self._limits.edits or now < self._quiet_until:
             return None
         if opening := self._opening():
             return opening
-        ripe = self._ripe_at()
-        return self._frame() if ripe is not None and now >= ripe else None
+        if now >= self._ripe_at() and (frame := self._frame()):
+            return frame
+        return self._drafting.due(now, self._blank(), self._thinking())
 
     def _opening(self) -> Action | None:
         """The placeholder, where one belongs and does not stand as it should."""
-        if not self._limits.placeholder or not self._waiting:
+        if not self._limits.placeholder or not self._waiting or self._drafting.on:
             return None
         frame = self._placeholder(0)
         if not self._parts or self._parts[0].ref is None:
@@ -236,14 +218,22 @@ class LiveReply:
             return Edit(part=0, ref=self._parts[0].ref, frame=replace(frame, final=False))
         return None
 
-    def _ripe_at(self) -> float | None:
-        """When the text is worth a frame; None: not before it has grown."""
+    def _blank(self) -> Draft | None:
+        """The draft as long as there is no text."""
+        return self._thinking() if self._text_at is None else None
+
+    def _thinking(self) -> Draft:
+        """The draft without a text: what is being done, where that was told."""
+        standing = sum(1 for part in self._parts if part.ref is not None)
+        return Draft(part=standing, frame=Frame(content=RichText(text=self._sentence), final=False))
+
+    def _ripe_at(self) -> float:
+        """When the text is worth a frame; NEVER: not before it has grown."""
         if self._midway:
-            return float("-inf")
-        if self._text_at is None or abs(len(self.text) - self._composed) < min(
-            CHANGE_MIN, self._composed + 1
-        ):
-            return None
+            return ALWAYS
+        least = 1 if self._drafting.on else min(CHANGE_MIN, self._composed + 1)
+        if self._text_at is None or abs(len(self.text) - self._composed) < least:
+            return NEVER
         if self._frame_at is not None:
             return self._frame_at + self._interval
         if len(self.text.strip()) >= self._limits.first_characters:
@@ -259,9 +249,9 @@ class LiveReply:
             return None
         self._held, self._unknown = False, 0
         frames = self._frames(parts, self._buttons, final=False)
-        action = self._first(frames)
+        action = self._drafted(frames) if self._drafting.on else self._first(frames)
         # A frame of several calls is carried out in one go, from the newest text each time.
-        last = action is None or (
+        last = (action is None or isinstance(action, Draft)) or (
             action.part == len(frames) - 1
             and isinstance(action, Post | Edit)
             and action.frame == frames[-1]
@@ -273,6 +263,21 @@ class LiveReply:
             self._composed = len(self.text)
         return action
 
+    def _drafted(self, frames: tuple[Frame, ...]) -> Action | None:
+        """The same where the end is shown by a draft: messages only for the parts that are full.
+
+        Text that was too long for its messages and fits again is no draft's, then.
+        """
+        last = len(frames) - 1
+        fits = last < 0 or self._stands(last)
+        full = frames if fits else frames[:last]
+        if action := self._first(full, growing=fits):
+            return action
+        rest = (
+            self._thinking() if fits else Draft(part=last, frame=replace(frames[last], buttons=()))
+        )
+        return None if self._drafting.shows(rest) else rest
+
     def _outgrows(self, rich: RichText, parts: Sequence[RichText]) -> bool:
         """The new text is longer than what stands; what a crash left may fill its messages."""
         if self._unknown:
@@ -282,6 +287,10 @@ class LiveReply:
     def _rest(self) -> Action | None:
         """The first call by which the screen differs from the finished text."""
         goal = self._goal or ()
+        if self._drafting.open and all(self._stands(i) for i in range(len(goal))):
+            # A draft that no message of the finished text takes away; this one goes at once.
+            further = max(len(goal), len(self._parts))
+            return Post(part=further, frame=self._placeholder(further))
         if action := self._first(goal):
             return action
         surplus = range(len(self._parts) - 1, len(goal) - 1, -1)
@@ -302,8 +311,8 @@ class LiveReply:
             for i, part in enumerate(parts)
         )
 
-    def _first(self, frames: Sequence[Frame]) -> Action | None:
-        """The first call by which the screen differs from these frames.
+    def _first(self, frames: Sequence[Frame], *, growing: bool = True) -> Action | None:
+        """The first call by which the screen differs from these frames; the last may be `growing`.
 
         A further message is opened before the one above it is cut: text that moves into it is
         away for as short as can be, and what stands is the beginning of the text at any time.
@@ -313,8 +322,8 @@ class LiveReply:
         if by_edit and opened < len(frames):
             i = next(n for n in range(len(frames)) if not self._stands(n))
             return self._below(i) or Post(part=i, frame=self._placeholder(i))
-        last = len(frames) - 1
-        calls = (self._towards(i, frame, frozen=i < last) for i, frame in enumerate(frames))
+        full = len(frames) - 1 if growing else len(frames)
+        calls = (self._towards(i, frame, frozen=i < full) for i, frame in enumerate(frames))
         return next((call for call in calls if call), None)
 
     def _below(self, i: int) -> Remove | None:
@@ -349,8 +358,9 @@ class LiveReply:
 
     def _placeholder(self, i: int) -> Frame:
         """What stands in a message before its text."""
-        words = self._words.more if i else self._words.placeholder
-        grows = self._goal is None
+        begun = i or self._drafting.on or self.first_shown_at is not None
+        words = self._words.more if begun else self._words.placeholder
+        grows = self._goal is None and not self._drafting.on
         buttons = self._buttons if grows else ()
         return Frame(content=RichText(text=words), buttons=buttons, grows=grows)
 
@@ -362,15 +372,23 @@ class LiveReply:
         while len(self._parts) <= action.part:
             self._parts.append(_Part())
         self._parts[action.part] = _Part(ref, shown_hash(action.frame))
+        self._drafting.vanished()
         if not (self._limits.edits and self._limits.placeholder):
-            self._note_shown(now)
+            self._note_shown(now, stands=True)
 
     def edited(self, action: Edit, now: float) -> None:
         """The message shows the frame."""
         self._flying = False
         self._parts[action.part].shown = shown_hash(action.frame)
         if self._texted:
-            self._note_shown(now)
+            self._note_shown(now, stands=True)
+
+    def drafted(self, action: Draft, now: float) -> None:
+        """The draft is on the screen."""
+        self._flying = False
+        self._drafting.showed(action, self._due_at)
+        if action.frame.content.text and self._text_at is not None:
+            self._note_shown(now, stands=False)
 
     def removed(self, action: Remove) -> None:
         """The message is off the screen."""
@@ -380,11 +398,33 @@ class LiveReply:
     def failed(self, action: Action, now: float) -> None:
         """It may or may not have happened; a frame is made anew when the next one is due."""
         self._flying = False
+        if isinstance(action, Draft):
+            self._drafting.lost()
+            self.pause(now + AGAIN_SECONDS)
         if isinstance(action, Edit):
             self._parts[action.part].shown = ""
             self._frame_at = now
             self._composed = 0
             self._midway = False
+
+    def pause(self, until: float) -> None:
+        """No frame before `until`; nothing was sent, and a finished text does not wait for it."""
+        self._unsent()
+        self._quiet_until = max(self._quiet_until, until)
+
+    def slower(self, until: float) -> None:
+        """The platform wants no draft before `until`; from then on they are rarer."""
+        self.pause(until)
+        self._interval = min(2 * self._interval, self._limits.interval_max)
+
+    def undraft(self) -> None:
+        """No more drafts: from here on the text grows in a message, which comes at once."""
+        if self._drafting.on:
+            self._unsent()
+            self._drafting.on = False
+            self._quiet_until = ALWAYS
+            self._interval = self._limits.interval
+            self._waiting = not self._parts
 
     def gone(self, action: Edit | Remove) -> None:
         """Its message is not there any more; a fresh one takes its place."""
@@ -403,17 +443,22 @@ class LiveReply:
 
     def wait(self, until: float) -> None:
         """No call before `until`, for a reason of ours; nothing was sent."""
+        self._unsent()
+        self._busy_until = max(self._busy_until, until)
+
+    def _unsent(self) -> None:
+        """What was in flight is as if it had never been decided on."""
         self._flying = False
         self._composed = 0
         self._midway = False
-        self._busy_until = max(self._busy_until, until)
 
-    def _note_shown(self, now: float) -> None:
-        """Text is on screen: the next frame keeps its distance."""
+    def _note_shown(self, now: float, *, stands: bool) -> None:
+        """Text is on screen, in a message where it `stands`: the next frame keeps its distance."""
+        self.stands = self.stands or stands
         if self.first_shown_at is None:
             self.first_shown_at = now
         self._frames_shown += 1
-        if self._frames_shown > STEADY:
+        if self._frames_shown > STEADY and not self._drafting.on:
             grown = self._interval * self._limits.growth
             self._interval = max(self._interval, min(grown, self._limits.interval_max))
         # From call to call, as paces count: a slow platform adds nothing to the interval.

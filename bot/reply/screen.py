@@ -14,9 +14,10 @@ from bot.errors import (
     PlatformUnavailable,
 )
 from bot.i18n import say
-from bot.ports import Adapter, Clock, Deletes, Inbox
+from bot.ports import Adapter, Clock, Deletes, Inbox, ShowsDrafts
+from bot.reply.actions import Action, Draft, Edit, Post, Remove, shown_hash
 from bot.reply.hold import Hold
-from bot.reply.live import Action, Edit, LiveReply, Post, Remove, Words, shown_hash
+from bot.reply.live import LiveReply, Words
 from bot.reply.record import Counts, labelled
 from bot.text.markdown import Markdown
 from bot.types import Anchor, Button, ButtonRows, Frame, Limits
@@ -82,6 +83,11 @@ class Screen:
             )
         return self.live
 
+    @property
+    def silent(self) -> bool:
+        """A reply has begun, and neither text nor draft tells that we write it."""
+        return self.live is not None and not self.live.text and not self.live.drafting
+
     def quoted(self) -> str | None:
         """What our message is tied to: the question, or what its asker pressed."""
         asked = self._hold.lease.messages[-1].message
@@ -130,15 +136,41 @@ class Screen:
         at = live.next_at(now) if live else None
         if live is None or at is None or live.finished:
             return at, False
-        ready = self._adapter.ready(self._place, final=live.urgent)
+        if live.drafting:
+            ready = self._draft_ready()
+        else:
+            ready = self._adapter.ready(self._place, final=live.urgent)
         if ready <= self._clock.monotonic():
             return at, False
         return max(at, ready), ready > at
+
+    def _draft_ready(self) -> float:
+        """When a draft may leave."""
+        drafts = self._adapter
+        return drafts.draft_ready(self._place) if isinstance(drafts, ShowsDrafts) else float("-inf")
+
+    def _ready(self, action: Action) -> float:
+        """When this call may leave. Between drafts a message's turn may not have come yet."""
+        if isinstance(action, Draft):
+            return self._draft_ready()
+        final = isinstance(action, Remove) or action.frame.final
+        return self._adapter.ready(self._place, final=final)
+
+    async def land(self) -> None:
+        """Have a message of ours where the draft is: something else is about to be posted, which
+        would take the draft off the screen.
+        """
+        if self.live is not None and self.live.drafting:
+            self.live.undraft()
+            await self.step()
 
     async def step(self) -> bool:
         """Make one call if one is due now."""
         now = self._clock.monotonic()
         if self.live is None or (action := self.live.due(now)) is None:
+            return False
+        if self.live.drafting and (ready := self._ready(action)) > now:
+            self.live.pause(ready)
             return False
         try:
             await self._carry(action)
@@ -167,6 +199,11 @@ class Screen:
                 self.live.edited(action, self._clock.monotonic())
                 if action.frozen:
                     await self.anchor(_full(action))
+            case Draft():
+                if isinstance(self._adapter, ShowsDrafts):
+                    answer, part = self._hold.lease.id, action.part
+                    await self._adapter.draft(self._place, answer, part, action.frame, guard=guard)
+                self.live.drafted(action, self._clock.monotonic())
             case Remove():
                 if isinstance(self._adapter, Deletes):
                     await self._adapter.delete(action.ref, guard=guard)
@@ -183,6 +220,11 @@ class Screen:
         assert self.live is not None
         now = self._clock.monotonic()
         match error, action:
+            case PlatformBusy(), Draft():
+                self._throttled += 1
+                self.live.slower(now + (error.retry_after or PAUSE_SECONDS))
+            case PlatformRefused(), Draft():
+                self.live.undraft()
             case PlatformBusy(), _:
                 self._throttled += 1
                 self.live.busy(now + (error.retry_after or PAUSE_SECONDS))
@@ -196,7 +238,7 @@ class Screen:
                 self.live.stays(action)
             case ((NotWelcome() | PlatformLocked()), _):
                 raise error
-            case _, Edit(frame=Frame(final=False)):
+            case _, Draft() | Edit(frame=Frame(final=False)):
                 self.live.failed(action, now)
             case _:
                 raise error
@@ -213,9 +255,11 @@ class Screen:
             raise error
 
     def _note_first(self) -> None:
-        if self._first_text_ms is None and self.live and self.live.first_shown_at is not None:
+        if self.live is None or self.live.first_shown_at is None:
+            return
+        if self._first_text_ms is None:
             self._first_text_ms = self.counts().total_ms
-            self._hold.visible = True
+        self._hold.visible = self._hold.visible or self.live.stands
 
 
 def _full(action: Edit) -> Anchor:

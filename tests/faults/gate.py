@@ -27,7 +27,9 @@ from tests.fakes.telegram.world import Chat, Json, Shown
 
 ROOT = Path(__file__).parents[2]
 TOKEN = re.compile(r"\bq(\d+)x(\d+)\b")
-PLACEHOLDERS = {say(locale, "answer.placeholder") for locale in ("en", "zh")}
+PLACEHOLDERS = {
+    say(locale, key) for locale in ("en", "zh") for key in ("answer.placeholder", "answer.more")
+}
 
 
 class CountingTelegram(FakeTelegram):

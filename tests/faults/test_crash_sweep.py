@@ -37,7 +37,7 @@ async def crashed_or_answered(stage: Stage) -> bool:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("mode", ["polling", "webhook"])
+@pytest.mark.parametrize("mode", ["polling", "webhook", "drafts"])
 async def test_a_crash_at_any_call_loses_and_doubles_nothing(
     mode: str, when: str, tmp_path: Path
 ) -> None:
@@ -45,6 +45,8 @@ async def test_a_crash_at_any_call_loses_and_doubles_nothing(
     async with staged(tmp_path, seed=1, refuse=0, lose=0, duplicate=0) as stage:
         if mode == "webhook":
             by_webhook(stage)
+        if mode == "drafts":
+            stage.environment["TELEGRAM_STREAMING"] = "drafts"
         for calls in range(1, CALLS_MAX):
             await stage.start(module=("tests.faults.crashing", str(calls), when))
             stage.ask(stage.telegram.private(1000 + calls, "User"))

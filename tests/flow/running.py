@@ -41,6 +41,7 @@ async def running(
     knowledge: bool = True,
     staff: Place | None = None,
     pace: str = "official",
+    streaming: str = "edits",
     telegram: FakeTelegram | None = None,
     glm: FakeGlm | None = None,
     contact: str = "",
@@ -60,7 +61,9 @@ async def running(
             desk=DeskConfig(
                 name="Lumen Home", answers=answers, contact=contact, busy=busy, digest=digest
             ),
-            telegram=TelegramConfig(token=Secret(telegram.token), api_root=root, pace=pace),
+            telegram=TelegramConfig(
+                token=Secret(telegram.token), api_root=root, pace=pace, streaming=streaming
+            ),
             models=(model,) if speaks else (),
             http=http or HttpConfig(public="", operator=""),
             database=str(database),

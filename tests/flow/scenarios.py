@@ -34,8 +34,10 @@ class Verdict:
             self.faults.append(f"{name}: {wrong}")
 
     def numbers(self, telegram: FakeTelegram) -> None:
-        self.refusals += telegram.flood.refusals if telegram.flood else 0
+        for flood in filter(None, (telegram.flood, telegram.draft_flood)):
+            self.refusals += flood.refusals
         self.faults += telegram.violations
+        self.faults += [f"a draft is left in {chat}" for chat in _drafting(telegram)]
 
     def add(self, other: Verdict) -> None:
         """Take another run's findings in."""
@@ -44,6 +46,11 @@ class Verdict:
         self.lags += other.lags
         self.calls += other.calls
         self.orphans += other.orphans
+
+
+def _drafting(telegram: FakeTelegram) -> list[int]:
+    """The chats where a draft is seen."""
+    return [chat.id for chat in telegram.chats.values() if telegram.draft(chat)]
 
 
 def _last_change(telegram: FakeTelegram, chat: Chat, thread: int | None = None) -> float:
@@ -58,7 +65,14 @@ def _last_change(telegram: FakeTelegram, chat: Chat, thread: int | None = None) 
 
 
 async def _one(
-    seed: int, *, group: bool, flood: bool, low: int, high: int, faults: bool
+    seed: int,
+    *,
+    group: bool,
+    flood: bool,
+    low: int,
+    high: int,
+    faults: bool,
+    streaming: str = "edits",
 ) -> Verdict:
     random, verdict = Random(seed), Verdict()
     source, plain = answer(random, random.randint(low, high))
@@ -66,8 +80,10 @@ async def _one(
     chat = telegram.group() if group else telegram.private()
     script = Written({"q": source})
     if faults:  # the first call is getMe, the last of a short answer about the seventh
-        telegram.faults[random.randint(2, 8)] = random.choice(FAULTS)
-    async with virtual_desk(script, telegram, pace="official" if flood else "off") as desk:
+        last = 8 if streaming == "edits" else 35
+        telegram.faults[random.randint(2, last)] = random.choice(FAULTS)
+    pace = "official" if flood else "off"
+    async with virtual_desk(script, telegram, pace=pace, streaming=streaming) as desk:
         telegram.say(chat, "@desk_bot q" if group else "q")
         await desk.quiet()
         verdict.judge(f"seed {seed}", _answer(telegram, chat, verdict), plain)
@@ -187,4 +203,26 @@ def long(seed: int) -> Verdict:
     return run_virtual(_one(seed, group=True, flood=True, low=9000, high=9000, faults=False))
 
 
-SCENARIOS = {"long": long, "S1": s1, "S2": s2, "S3": s3, "S4": s4, "S5": s5, "S6": s6}
+def d1(seed: int) -> Verdict:
+    """One answer in private by drafts, under all limits; nothing of a draft is left."""
+    return run_virtual(
+        _one(seed, group=False, flood=True, low=800, high=6000, faults=False, streaming="drafts")
+    )
+
+
+def d4(seed: int) -> Verdict:
+    """The same with one broken call, of a draft or of a message."""
+    return run_virtual(
+        _one(seed, group=False, flood=True, low=600, high=3000, faults=True, streaming="drafts")
+    )
+
+
+def drafted_long(seed: int) -> Verdict:
+    """An answer of 9,000 characters by drafts: three messages, exact."""
+    return run_virtual(
+        _one(seed, group=False, flood=True, low=9000, high=9000, faults=False, streaming="drafts")
+    )
+
+
+EDITS = {"long": long, "S1": s1, "S2": s2, "S3": s3, "S4": s4, "S5": s5, "S6": s6}
+SCENARIOS = EDITS | {"D1": d1, "D4": d4, "D long": drafted_long}

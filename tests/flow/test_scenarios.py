@@ -1,4 +1,4 @@
-"""S1 to S6 in small for every run of the suite, and whole for the soak."""
+"""S1 to S6, some also by drafts (D), in small for every run of the suite, whole for the soak."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import pytest
 
 from tests.flow.scenarios import SCENARIOS, Verdict
 
-LAG_MAX = {"S1": 1.0, "S2": 4.0, "S3": 4.0, "S4": 15.0, "S6": 0.5}
+LAG_MAX = {"S1": 1.0, "S2": 4.0, "S3": 4.0, "S4": 15.0, "S6": 0.5, "D1": 2.0, "D4": 15.0}
 """Seconds: from the end of the model to the last text; in S6 to the other chat's first text."""
 CALLS_MAX = {"S2": 15}
-SOAK = {"S3": 100, "S5": 100, "S6": 100, "long": 50}
+SOAK = {"S3": 100, "S5": 100, "S6": 100, "long": 50, "D long": 50}
 """Runs; two answers each but for the long ones. All others: 200."""
-CALM = ("S1", "S2", "S3", "S5", "long")
+SAMPLE = {"D long": 3}
+CALM = ("S1", "S2", "S3", "S5", "long", "D1", "D long")
 """Where no 429 may be provoked; S4 runs without limits, S6 is banned from outside."""
 
 
@@ -35,7 +36,7 @@ def judge(name: str, verdict: Verdict) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_sample_is_exact(name: str) -> None:
     """Ten random answers each: complete, one copy, no word cut, within the limits."""
-    judge(name, run(name, range(1000, 1010)))
+    judge(name, run(name, range(1000, 1000 + SAMPLE.get(name, 10))))
 
 
 @pytest.mark.soak

@@ -10,11 +10,13 @@ from random import Random
 import pytest
 
 from adapters.telegram.adapter import TelegramAdapter
+from adapters.telegram.normalise import draft_id
 from adapters.telegram.webhook import PATH, webhook_url
 from bot.clock import SystemClock
 from bot.config import Secret, TelegramConfig
 from bot.errors import StorageBusy, StorageCorrupt, StorageError
 from bot.ports import HasRoutes, Intake
+from bot.types import AnswerId, ConversationId, Signal
 from tests.fakes.telegram import FakeTelegram
 from tests.flow.hooked import PUBLIC, SECRET, site
 
@@ -167,6 +169,22 @@ async def test_the_webhook_is_set_in_spite_of_a_bad_network() -> None:
     fake.say(fake.private(), "through")
     async with site(fake, store):
         assert await store.until(1) == ["through"]
+
+
+async def test_the_stop_button_of_a_draft_comes_over_the_webhook() -> None:
+    """Its kind is asked for by name, and it names the answer."""
+    fake, store = FakeTelegram(), Store()
+    ada = fake.private()
+    async with site(fake, store):
+        await set_up(fake)
+        assert "stopped_message_generation" in fake.hook_allowed
+        pressed = {"chat": ada.json(), "draft_id": str(draft_id(AnswerId(7), 0, None))}
+        fake.push("stopped_message_generation", pressed)
+        await store.until(1)
+    (found,) = store.kept.values()
+    conversation = ConversationId("telegram:4242:1001:")
+    assert found.signal == Signal(kind="stop", conversation=conversation, answer=AnswerId(7))
+    assert fake.hook_statuses == [200]
 
 
 async def test_polling_has_no_routes_and_no_secret_lets_nobody_in() -> None:

@@ -178,6 +178,7 @@ async def virtual_desk(
     telegram: FakeTelegram,
     *,
     pace: str = "official",
+    streaming: str = "edits",
     database: InlineDatabase | None = None,
     killer: Killer | None = None,
     owner: str = "one",
@@ -187,7 +188,7 @@ async def virtual_desk(
     clock, killer = VirtualClock(), killer or Killer()
     base = database or InlineDatabase.open()
     kept = stores(MortalDatabase(base, killer), clock)
-    config = TelegramConfig(token=Secret(telegram.token), pace=pace)
+    config = TelegramConfig(token=Secret(telegram.token), pace=pace, streaming=streaming)
     request = MortalRequest(telegram, killer)
     adapter = TelegramAdapter(config, clock, random=Random(1), request=request)
     if takes_over:

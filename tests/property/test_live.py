@@ -9,7 +9,8 @@ import hypothesis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.reply.live import Edit, LiveReply, Post, Remove, Words
+from bot.reply.actions import Edit, Post, Remove
+from bot.reply.live import LiveReply, Words
 from bot.text.markdown import Markdown, render
 from bot.text.split import split
 from bot.types import Frame, Limits, MessageRef, Place

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.reply.live import Edit, LiveReply, Post, Remove, Words
+from bot.reply.actions import Action, Draft, Edit, Post, Remove
+from bot.reply.live import LiveReply, Words
 from bot.text.markdown import Markdown, render
 from bot.text.split import split
 from bot.types import Button, Frame, Limits, MessageRef, Place, RichText
@@ -80,6 +81,11 @@ class World:
         if action is None:
             return False
         self.number += 1
+        self.carry(action, fate)
+        return True
+
+    def carry(self, action: Action, fate: str) -> None:
+        """What becomes of this call."""
         match action, fate:
             case _, "busy":
                 self.live.busy(self.now + 2.5)
@@ -104,7 +110,8 @@ class World:
             case Remove(), _:
                 del self.messages[action.ref.id]
                 self.live.removed(action)
-        return True
+            case Draft(), _:
+                raise AssertionError("there are no drafts here")
 
     def conclude(self, text: str) -> None:
         """The end, with no further fault."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from bot.reply.live import Edit, LiveReply, Post, Remove, Words, shown_hash
+from bot.reply.actions import Edit, Post, Remove, shown_hash
+from bot.reply.live import LiveReply, Words
 from bot.text.markdown import Markdown
 from bot.types import Anchor, Button, Frame, Limits, MessageRef, Place, RichText
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bot.clock import Clock
+from tests.fakes.telegram.drafts import DraftWorld
 from tests.fakes.telegram.entities import entity_faults
-from tests.fakes.telegram.flood import Flood
+from tests.fakes.telegram.flood import DRAFTS, Flood
 from tests.fakes.telegram.photo import photo_fault, photo_size
-from tests.fakes.telegram.world import Chat, Json, Shown, Version, World, utf16
+from tests.fakes.telegram.world import Chat, Json, Shown, Version, utf16
 
 Fault = Literal["unsent", "refuse", "lose", "502", "late 502", "429", "html"]
 """unsent: no connection. refuse: dropped before, lose: after it was processed. html: no JSON."""
@@ -33,6 +34,7 @@ METHODS = {
     "sendChatAction": "_send_chat_action",
     "answerCallbackQuery": "_answer_callback_query",
     "sendMessage": "_send_message",
+    "sendMessageDraft": "_send_message_draft",
     "sendDocument": "_send_document",
     "sendPhoto": "_send_photo",
     "getFile": "_get_file",
@@ -45,6 +47,7 @@ PACED = {
     "editMessageText",
     "editMessageReplyMarkup",
     "deleteMessage",
+    "sendMessageDraft",
     "sendDocument",
     "sendPhoto",
 }
@@ -74,7 +77,7 @@ class Refused(Exception):
         self.parameters = parameters
 
 
-class FakeTelegram(World):
+class FakeTelegram(DraftWorld):
     """One bot's Telegram.
 
     `refuse`, `lose`, `duplicate` are chances. `faults` go by the number of the call, from 1, where
@@ -97,11 +100,11 @@ class FakeTelegram(World):
         self.random = random.Random(seed)
         self.refuse, self.lose, self.duplicate = refuse, lose, duplicate
         self.flood: Flood | None = Flood() if flood else None
+        self.draft_flood: Flood | None = Flood(private=DRAFTS) if flood else None
         self.faults: dict[int, Fault] = {}
         self.method_faults: dict[str, list[Fault]] = {}
         self.calls: list[tuple[str, Json]] = []
         self.times: list[tuple[float, str, Any]] = []
-        self.violations: list[str] = []
         self.webhook = ""
         self.hook_secret = ""
         self.hook_allowed: list[str] = []
@@ -168,10 +171,11 @@ class FakeTelegram(World):
             return _error(refused.status, str(refused), **refused.parameters)
 
     def _admit(self, method: str, params: Json) -> None:
-        if self.flood is None or method not in PACED:
+        flood = self.draft_flood if method == "sendMessageDraft" else self.flood
+        if flood is None or method not in PACED:
             return
         chat = int(params["chat_id"])
-        seconds = self.flood.admit(chat, self.clock.monotonic(), private=chat > 0)
+        seconds = flood.admit(chat, self.clock.monotonic(), private=chat > 0)
         if seconds is not None:
             raise Refused(429, f"Too Many Requests: retry after {seconds}", retry_after=seconds)
 
@@ -313,6 +317,15 @@ class FakeTelegram(World):
         version = self._version(params, "text", 4096, "Bad Request: message is too long")
         return self._posted(chat, params, version)
 
+    def _send_message_draft(self, params: Json) -> bool:
+        chat = self._chat(params)
+        if fault := self.draft_fault(chat, params):
+            raise Refused(*fault)
+        params = params | {"draft": params.get("text", "")}
+        version = self._version(params, "draft", 4096, "Bad Request: message is too long")
+        self.show_draft(chat, self._thread(chat, params), version, params)
+        return True
+
     def _send_document(self, params: Json) -> Json:
         name, content = params["document"]
         one = {"file_id": name, "file_unique_id": name, "file_name": name}
@@ -405,6 +418,7 @@ class FakeTelegram(World):
 
     def _posted(self, chat: Chat, params: Json, version: Version, file: str | None = None) -> Json:
         thread = self._thread(chat, params)
+        self.end_draft(chat, thread)
         shown = Shown(
             id=chat.next_id(),
             author=self.bot_id,

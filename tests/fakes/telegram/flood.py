@@ -6,7 +6,8 @@ import math
 
 GROUP = ((20, 60.0),)
 PRIVATE = ((5, 2.0), (12, 10.0), (30, 60.0))
-"""At most so many calls in so many seconds."""
+DRAFTS = ((20, 5.0), (40, 30.0))
+"""At most so many calls in so many seconds. Drafts are counted apart."""
 IGNORED_SECONDS = 5.0
 """How much longer a ban gets with each call that ignores it."""
 
@@ -14,7 +15,12 @@ IGNORED_SECONDS = 5.0
 class Flood:
     """Counts the calls of each chat, and punishes."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        private: tuple[tuple[int, float], ...] = PRIVATE,
+        group: tuple[tuple[int, float], ...] = GROUP,
+    ) -> None:
+        self._windows = {True: private, False: group}
         self.refusals = 0
         self.ignored = 0
         self._times: dict[int, list[float]] = {}
@@ -33,7 +39,7 @@ class Flood:
             return self._refuse(chat, now)
         times = self._times.setdefault(chat, [])
         times[:] = [at for at in times if now - at < 60.0]
-        for most, seconds in PRIVATE if private else GROUP:
+        for most, seconds in self._windows[private]:
             inside = [at for at in times if now - at < seconds]
             if len(inside) >= most:
                 self._banned_until[chat] = max(inside[0] + seconds, now + 1.0)

@@ -70,6 +70,7 @@ class Chat:
     title: str = ""
     user: Json | None = None
     blocked: bool = False
+    refuses_drafts: bool = False
     moved_to: int | None = None
     topics: set[int] = field(default_factory=set)
     messages: dict[int, Shown] = field(default_factory=dict)
