@@ -240,6 +240,31 @@ async def _banned(seed: int, streaming: str = "native") -> Verdict:
     return verdict
 
 
+async def _crowd(seed: int, people: int) -> Verdict:
+    random, verdict = Random(seed), Verdict()
+    answers = {f"q{n}": answer(random, random.randint(600, 2500)) for n in range(people)}
+    script = Written({q: source for q, (source, _) in answers.items()}, rate=20, size=3)
+    async with slack_desk(script) as desk:
+        threads = {}
+        for number, question in enumerate(answers):
+            desk.core.channels[f"D{number}"] = "im"
+            threads[question] = await desk.say(f"D{number}", question)
+            await asyncio.sleep(random.uniform(0.0, 2.0))
+        await desk.quiet()
+        for number, (question, (_, plain)) in enumerate(answers.items()):
+            shown = standing(desk.core, f"D{number}", verdict, threads[question])
+            verdict.faults += [wrong] if (wrong := fits(shown, plain)) else []
+            verdict.lags.append(last(desk.core, f"D{number}") - script.ended[question])
+        numbers(desk.core, verdict)
+        verdict.calls = [sum(1 for call in desk.core.calls if call.method == STREAMING[0])]
+    return verdict
+
+
+def crowd(seed: int) -> Verdict:
+    """Twelve people at once, more than the workspace has streams for. Calls: streams begun."""
+    return run_virtual(_crowd(seed, 12))
+
+
 SCENARIOS = {
     "S1": lambda seed: run_virtual(_one(seed, "D1", low=800, high=6000)),
     "S2": lambda seed: run_virtual(_one(seed, "C1", low=800, high=6000)),

@@ -81,3 +81,34 @@ async def test_slack_s_own_stop_button_ends_the_answer_and_keeps_what_was_said(
     assert "END" not in answer.markdown
     assert answer.buttons().keys().isdisjoint({"Stop"})
     assert slack.core.sessions["D1", root] == ["processing", "active"]
+
+
+async def test_a_stream_that_a_person_stopped_ends_the_answer_though_no_event_tells(
+    slack: FakeSlack, glm: FakeGlm, tmp_path: Path
+) -> None:
+    """The refused append does; nothing is posted besides."""
+    async with served(slack, "socket", tmp_path, glm=glm):
+        root = slack.say("U1", "D1", "what of apples?")
+        await until(lambda: says(slack, "D1", "apples"))
+        assert slack.core.streams.halt("D1", root)
+        await until(lambda: says(slack, "D1", "⏹"))
+        await until(glm.calls[0].done.is_set)
+    (answer,) = slack.core.shown("D1")
+    assert "apples" in answer.markdown
+    assert "END" not in answer.markdown
+    assert glm.calls[0].cancelled
+
+
+async def test_a_streamed_answer_gets_its_verdict_buttons_with_its_end(
+    slack: FakeSlack, glm: FakeGlm, tmp_path: Path
+) -> None:
+    """No post and no edit is needed."""
+    async with served(slack, "socket", tmp_path, glm=glm):
+        slack.say("U1", "D1", "what of apples?")
+        await until(lambda: says(slack, "D1", "END"))
+        (answer,) = slack.core.shown("D1")
+        await until(lambda: not slack.core.streams.live(answer))
+    called = {call.method for call in slack.core.calls}
+    assert called >= {"chat.startStream", "chat.appendStream", "chat.stopStream"}
+    assert called.isdisjoint({"chat.postMessage", "chat.update"})
+    assert len(answer.buttons()) == 2

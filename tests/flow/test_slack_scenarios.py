@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.loop import EPOCH_MS, run_virtual
 from tests.flow.scenarios import Verdict
-from tests.flow.slack_scenarios import SCENARIOS, slack_desk
+from tests.flow.slack_scenarios import SCENARIOS, crowd, slack_desk
 from tests.flow.virtual_desk import Written
 
 LAG_MAX = {"S1": 1.0, "S2": 4.0, "S3": 4.0, "S4": 15.0, "S5": 4.0, "S6": 0.5}
@@ -38,6 +38,17 @@ def judge(name: str, seeds: range) -> None:
 def test_a_sample_is_exact(name: str) -> None:
     """Ten random answers each: complete, one copy, no word cut, within the tiers."""
     judge(name, range(1000, 1010))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_answers_share_a_workspace_s_streams_and_go_without_where_there_are_none(
+    seed: int,
+) -> None:
+    """No call is refused and no end waits: who gets no stream is answered by edits."""
+    verdict = crowd(seed)
+    assert (verdict.faults, verdict.refusals, verdict.orphans) == ([], 0, 0)
+    assert max(verdict.lags) <= 1.0
+    assert 3 <= verdict.calls[0] < 12
 
 
 @pytest.mark.soak
