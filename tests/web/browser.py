@@ -27,6 +27,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+TRIES = 3
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key under which the standard names an element."""
 
@@ -161,15 +162,8 @@ async def browser(folder: Path, *, languages: Sequence[str] = ("en",)) -> AsyncI
     driver = shutil.which("chromedriver")
     assert driver, "chromedriver is not installed; `make test-web` does that"
     async with AsyncExitStack() as stack:
-        process = await asyncio.create_subprocess_exec(
-            driver,
-            "--port=0",
-            f"--log-path={folder / 'driver.log'}",
-            stdout=asyncio.subprocess.PIPE,
-        )
-        stack.push_async_callback(_end, process)
         client = await stack.enter_async_context(aiohttp.ClientSession())
-        base = f"http://127.0.0.1:{await _port(process)}"
+        base = f"http://127.0.0.1:{await _started(driver, folder, stack)}"
         options = {
             "args": [*ARGUMENTS, f"--user-data-dir={folder / 'profile'}"],
             "prefs": {"intl.accept_languages": ",".join(languages)},
@@ -189,14 +183,31 @@ async def browser(folder: Path, *, languages: Sequence[str] = ("en",)) -> AsyncI
             await command(client, "DELETE", session)
 
 
+async def _started(driver: str, folder: Path, stack: AsyncExitStack) -> int:
+    """The port of a driver. It takes a free one for IPv4 and gives up when the same is taken for
+    IPv6, or by a neighbour in between; so it is asked a few times.
+    """
+    for _ in range(TRIES):
+        process = await asyncio.create_subprocess_exec(
+            driver,
+            "--port=0",
+            f"--log-path={folder / 'driver.log'}",
+            stdout=asyncio.subprocess.PIPE,
+        )
+        stack.push_async_callback(_end, process)
+        if port := await _port(process):
+            return port
+    raise AssertionError("chromedriver did not start")
+
+
 async def _port(process: asyncio.subprocess.Process) -> int:
-    """The port the driver chose, which it tells in words."""
+    """The port the driver chose, which it tells in words; 0: it ended without one."""
     assert process.stdout
     async with asyncio.timeout(30):
         while line := await process.stdout.readline():
             if found := re.search(rb"started successfully on port (\d+)", line):
                 return int(found[1])
-    raise AssertionError("chromedriver did not start")
+    return 0
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
