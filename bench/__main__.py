@@ -71,6 +71,7 @@ TARGETS = (
     Target("telegram", "intake of an update", 0.25, "ms"),
     Target("slack", "Slack event, CPU up to the ack", 1.3, "ms"),
     Target("slack", "Slack ack p99 at 50/s", 25, "ms"),
+    Target("slack", "Slack answer streamed, 20 frames, CPU", 50, "ms"),
     Target("web", "webhook ack at 50/s, p99 (promised: 25 ms, quiet)", 25, "ms"),
     Target("model", "CPU per chunk, bursts", 5, "us"),
     Target("model", "first token after request, best", 2, "ms"),

@@ -1,6 +1,6 @@
-"""What a Slack event costs: CPU from the socket to the acknowledgement, with the real inbox.
+"""What Slack costs this process: an event up to its acknowledgement, an answer that grows.
 
-Signed events come from a process of their own, so that only our side is counted.
+Events come from a process of their own, and calls go to one, so that only our side is counted.
 """
 
 from __future__ import annotations
@@ -8,21 +8,29 @@ from __future__ import annotations
 import asyncio
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import aiohttp
 from aiohttp import web
 
 from adapters.slack.adapter import SlackAdapter
 from bot.clock import SystemClock
 from bot.config import Secret, SlackConfig
 from bot.ports import Intake
+from bot.text.markdown import Markdown
+from bot.types import Frame, Place, RichText
 from storage import open_stores
 from tests.fakes.slack import BOT, BOT_TOKEN, SIGNING_SECRET, FakeSlack, payloads
+from tests.flow.answers import answer as written
 
+ANSWERS = 60
+FRAMES = 20
+"""Of one answer of 1,200 characters: what it has when a model writes it in fifteen seconds."""
 EVENTS = 2_000
 CONCURRENT = 8
 WARM_UP = 200
@@ -106,6 +114,84 @@ async def measure() -> dict[str, float]:
     return {"cpu_ms": each, "ack_p50_ms": waits[250] * 1000, "ack_p99_ms": waits[494] * 1000}
 
 
+class Hasty(SystemClock):
+    """Whoever waits for the pace of calls goes on at once, with the time that it would be."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._ahead
+
+    async def sleep(self, seconds: float) -> None:
+        self._ahead += seconds
+        await asyncio.sleep(0)
+
+
+async def grown(url: str, streaming: str) -> float:
+    """CPU in ms for one answer, from its placeholder to its end, frame by frame."""
+    config = SlackConfig(
+        bot_token=Secret(BOT_TOKEN),
+        signing_secret=Secret(SIGNING_SECRET),
+        api_root=f"{url}/api/",
+        streaming=streaming,
+    )
+    clock = Hasty()
+    adapter = SlackAdapter(config, clock, random=random.Random(1))
+    await adapter.start()
+    sources = [written(random.Random(number), 1_200)[0] for number in range(ANSWERS)]
+    thread = await asked(url)
+    place = Place(
+        platform="slack", account=adapter.account, channel="D1", thread=thread, private=True
+    )
+    await answer(adapter, clock, place, sources[0])
+    before = cpu()
+    for source in sources:
+        await answer(adapter, clock, place, source)
+    spent = (cpu() - before) / ANSWERS * 1000
+    await adapter.close()
+    return spent
+
+
+async def answer(adapter: SlackAdapter, clock: Hasty, place: Place, source: str) -> None:
+    """One answer that grows on the screen."""
+    markdown = Markdown()
+    waiting = Frame(content=RichText(text="Looking it up…"), grows=True)
+    ref = await adapter.send(place, waiting, guard=allow)
+    for number in range(1, FRAMES):
+        part = markdown(source[: len(source) * number // FRAMES], final=False)
+        await clock.sleep(2.0)  # so that no frame finds the budget spent
+        await adapter.edit(ref, Frame(content=part, final=False), guard=allow)
+    await adapter.edit(ref, Frame(content=markdown(source, final=True)), guard=allow)
+    await clock.sleep(4.0)
+
+
+async def asked(url: str) -> str:
+    """A person has said something; where."""
+    async with aiohttp.ClientSession() as session:
+        await session.post(f"{url}/control/target", json={"url": "http://127.0.0.1:9/"})
+        said = {"user": "U1", "channel": "D1", "text": "hello"}
+        async with session.post(f"{url}/control/say", json=said) as told:
+            return str((await told.json())["answer"])
+
+
+def allow() -> None:
+    """A guard that always lets go."""
+
+
+def growing() -> dict[str, float]:
+    """CPU per answer in ms, as a stream and by edits."""
+    command = [sys.executable, "-m", "tests.fakes.slack", "--no-tiers"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    try:
+        return {mode: asyncio.run(grown(url, mode)) for mode in ("native", "edits")}
+    finally:
+        process.terminate()
+        process.wait()
+
+
 async def mount(adapter: SlackAdapter) -> tuple[web.AppRunner, str]:
     """The adapter's route on a server of its own."""
 
@@ -124,13 +210,15 @@ async def mount(adapter: SlackAdapter) -> tuple[web.AppRunner, str]:
 
 def main() -> None:
     """Print the table."""
-    found = asyncio.run(measure())
+    found = asyncio.run(measure()) | growing()
     for name, key, target in (
         ("Slack event, CPU up to the ack", "cpu_ms", "1.3 ms"),
         ("Slack ack p50 at 50/s", "ack_p50_ms", "-"),
         ("Slack ack p99 at 50/s", "ack_p99_ms", "25 ms"),
+        (f"Slack answer streamed, {FRAMES} frames, CPU", "native", "50 ms"),
+        (f"Slack answer by edits, {FRAMES} frames, CPU", "edits", "-"),
     ):
-        print(f"{name:36} {found[key]:>15.2f} ms   target {target}")
+        print(f"{name:44} {found[key]:>15.2f} ms   target {target}")
 
 
 if __name__ == "__main__":

@@ -63,9 +63,9 @@ class Standalone(FakeSlack):
         )
 
 
-async def main(port: int) -> None:
+async def main(port: int, *, tiers: bool) -> None:
     """Serve until killed."""
-    fake = Standalone()
+    fake = Standalone(tiers=tiers)
     await fake.start(port)
     print(fake.url, flush=True)
     await asyncio.Event().wait()
@@ -74,4 +74,6 @@ async def main(port: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
-    asyncio.run(main(parser.parse_args().port))
+    parser.add_argument("--no-tiers", action="store_true", help="refuse no call as too fast")
+    given = parser.parse_args()
+    asyncio.run(main(given.port, tiers=not given.no_tiers))
