@@ -263,9 +263,8 @@ class Engine:
                     means=asked.call.means,
                 )
                 async for event in self._answerer.answer(question):
-                    if isinstance(event, Done) and question.means == "knowledge":
-                        saving = say(asked.locale, "access.saving", until=asked.until)
-                        yield Text(delta="\n\n" + saving)
+                    if isinstance(event, Done) and (remarks := _remarks(asked, event)):
+                        yield Text(delta=remarks)
                     if isinstance(event, Done) and event.route in RATED:
                         yield self._below(lease)
                     yield event
@@ -280,3 +279,13 @@ class Engine:
         """A stable name for the provider's abuse control, from which no platform id can be told."""
         plain = f"{lease.place.platform}:{lease.place.account}:{lease.sender.user}"
         return hashlib.blake2s(plain.encode(), key=self._salt[:32]).hexdigest()[:32]
+
+
+def _remarks(asked: Asked, done: Done) -> str:
+    """What is said below an answer: that a file was not looked at, that the model was not asked."""
+    remarks = []
+    if asked.call.attachments and done.route in RATED:
+        remarks.append(say(asked.locale, "answer.unseen"))
+    if asked.call.means == "knowledge":
+        remarks.append(say(asked.locale, "access.saving", until=asked.until))
+    return "".join(f"\n\n{remark}" for remark in remarks)

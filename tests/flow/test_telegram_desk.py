@@ -130,7 +130,10 @@ async def test_a_long_paste_that_the_client_cut_is_one_question(tmp_path: Path) 
 
 
 async def test_an_album_is_one_message_with_its_caption(tmp_path: Path) -> None:
-    """Each picture is an update of its own; without a caption one polite line is said, not ten."""
+    """Each picture is an update of its own; without a caption one polite line is said, not ten.
+
+    The answer to a caption says that nobody looked at the picture.
+    """
     async with running(tmp_path / "desk.db", answers="open", knowledge=False) as run:
         chat = run.telegram.private()
         photo = [{"file_id": "p", "file_unique_id": "p", "width": 9, "height": 9}]
@@ -138,7 +141,8 @@ async def test_an_album_is_one_message_with_its_caption(tmp_path: Path) -> None:
         for number in range(5):
             caption: dict[str, Any] = {"caption": "What is this?"} if number == 2 else {}
             run.telegram.say(chat, None, photo=photo, media_group_id="g1", **caption)
-        await until(lambda: run.telegram.screen(chat) == ["A lamp."])
+        unseen = say("en", "answer.unseen")
+        await until(lambda: run.telegram.screen(chat) == [f"A lamp.\n\n{unseen}"])
         for _ in range(5):
             run.telegram.say(chat, None, photo=photo, media_group_id="g2")
         declined = say("en", "decline.attachment")
