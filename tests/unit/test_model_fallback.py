@@ -9,24 +9,21 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import (
-    ContentBlocked,
     ModelBusy,
     ModelError,
     ModelRefused,
     ModelUnavailable,
     QuotaSpent,
-    TooLong,
 )
 from bot.model.extractive import ExtractiveModel
-from bot.model.failures import Failed, error_of
-from bot.model.layers import Fallback, Paced, Retrying
+from bot.model.layers import Fallback, Retrying
 from bot.ports import Model
 from bot.types import (
     ModelDone,
     ModelEvent,
     ModelText,
 )
-from tests.fakes.loop import EPOCH_MS, run_virtual
+from tests.fakes.loop import run_virtual
 from tests.fakes.model import ASK, CLOCK, CUT, DOWN, HELLO, PASSAGE, Scripted, play
 
 
@@ -36,30 +33,6 @@ def retrying(model: Model, **settings: float) -> Retrying:
 
 def chain(first: Model, *others: Model) -> Fallback:
     return Fallback([first, *others], CLOCK, report=lambda name, error: None)
-
-
-MOVES_ON = "1001 1113 1120 1200 1211 1230 1302 1305 1304 1308 1309 1310 1312 1313 500"
-STAYS = "1261 1300 1301"
-
-
-@pytest.mark.parametrize("code", MOVES_ON.split())
-def test_another_model_answers_when_the_first_will_not(code: str) -> None:
-    """Each row of the error table through the whole chain: the reader gets an answer."""
-    first = Scripted([error_of(Failed(code=code, status=429), now=EPOCH_MS)])
-    layer = chain(retrying(Paced(first, CLOCK, most=4)), Scripted(HELLO, name="b"))
-    text, _, failure = run_virtual(play(layer))
-    assert (text, failure) == ("Hello", None)
-    retried = {"1302": 3, "1305": 2, "1312": 2, "1120": 3, "1200": 3, "1230": 3, "500": 3}
-    assert len(first.asked) == retried.get(code, 1)
-
-
-@pytest.mark.parametrize("code", STAYS.split())
-def test_a_verdict_on_the_text_is_not_taken_elsewhere(code: str) -> None:
-    other = Scripted(HELLO)
-    layer = chain(Scripted([error_of(Failed(code=code), now=EPOCH_MS)]), other)
-    _, _, failure = run_virtual(play(layer))
-    assert type(failure) in {ContentBlocked, TooLong}
-    assert other.asked == []
 
 
 def test_after_the_first_word_no_other_model_takes_over() -> None:
