@@ -194,9 +194,17 @@ def _event(body: Json, me: Me, setting: Setting, delivery: str) -> Outcome:
         case "message", "message_deleted":
             return None, _deleted(event, me)
         case "message" | "app_mention", subtype if subtype in _SAID:
-            return _said(body, me, setting, delivery), None
+            return _heard(_said(body, me, setting, delivery))
         case _:
             return _NOTHING
+
+
+def _heard(said: IncomingMessage | None) -> Outcome:
+    """With the signal that a plain /stop is as well, which does not wait in the line."""
+    if said is None or not said.directed or said.text.lower() != "/stop":
+        return said, None
+    here = said.place.conversation
+    return said, Signal(kind="stop", conversation=here, position=said.position)
 
 
 def _said(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMessage | None:

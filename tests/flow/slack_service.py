@@ -27,7 +27,13 @@ Five working days after the parcel has arrived. Ask <!channel> or <@U1> if it ta
 
 @asynccontextmanager
 async def served(
-    slack: FakeSlack, mode: str, folder: Path, *, glm: FakeGlm | None = None, **more: Any
+    slack: FakeSlack,
+    mode: str,
+    folder: Path,
+    *,
+    glm: FakeGlm | None = None,
+    busy: str = "queue",
+    **more: Any,
 ) -> AsyncIterator[SlackAdapter]:
     """A desk with its own database and one document; with `glm`, a model answers everything."""
     (folder / "faq.md").write_text(FAQ, "utf-8")
@@ -40,7 +46,7 @@ async def served(
     )
     model = ModelConfig(base_url=glm.url, api_key=Secret(KEY)) if glm else None
     config = Config(
-        desk=DeskConfig(answers="open" if glm else "strict"),
+        desk=DeskConfig(answers="open" if glm else "strict", busy=busy),
         slack=platform,
         models=(model,) if model else (),
         http=HttpConfig(public="", operator=""),
