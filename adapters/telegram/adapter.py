@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 import telegram
-from telegram import LinkPreviewOptions, ReplyParameters, Update
+from telegram import ReplyParameters, Update
 
 from adapters.telegram.calls import BadEntities, Call, Calls, Moved
 from adapters.telegram.drafts import DraftBoard
@@ -21,7 +21,7 @@ from adapters.telegram.normalise import Me, clean, delivery, normalise
 from adapters.telegram.polling import BACKOFF_MOST, BACKOFF_SECONDS, Polling, Waiting, update_id
 from adapters.telegram.presses import Presses
 from adapters.telegram.rates import OVERALL, chat_gates, is_private, typing_gates
-from adapters.telegram.render import Rendered, keyboard, plain, render
+from adapters.telegram.render import Rendered, around, plain, render
 from adapters.telegram.request import AiohttpRequest
 from adapters.telegram.webhook import Webhook, webhook_url
 from bot.clock import Clock
@@ -44,7 +44,6 @@ CAPTION_MAX = 1024
 PRIVATE_SECONDS = 1.0
 GROUP_SECONDS = 3.0
 """How far apart frames may be wanted; the pace may spread them further."""
-NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -199,10 +198,9 @@ class TelegramAdapter:
                 chat_id=channel,
                 text=shown.text,
                 entities=shown.entities or None,
-                reply_markup=keyboard(frame.buttons),
                 message_thread_id=_thread(place),
-                link_preview_options=NO_PREVIEW,
                 reply_parameters=_quote(place, reply_to),
+                api_kwargs=around(frame.buttons),
             )
 
         call = Call(gates=chat_gates(place), final=frame.final, repeatable=False, guard=guard)
@@ -218,8 +216,7 @@ class TelegramAdapter:
                 message_id=_message_id(ref),
                 text=shown.text,
                 entities=shown.entities or None,
-                reply_markup=keyboard(frame.buttons),
-                link_preview_options=NO_PREVIEW,
+                api_kwargs=around(frame.buttons),
             )
 
         call = Call(gates=chat_gates(ref.place), final=frame.final, guard=guard)

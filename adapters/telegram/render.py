@@ -9,14 +9,17 @@ import heapq
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
+from telegram import MessageEntity
 
 from bot.types import ButtonRows, RichText, Span, SpanKind, value
 
 ENTITIES_MAX = 95
 """The Bot API honours 100 entities in a message; some room is left for those it finds itself."""
 BEYOND_BMP = 0xFFFF
+NO_PREVIEW = {"is_disabled": True}
+"""A link in an answer is there to be pressed; its page would push the answer off the screen."""
 
 _TYPES: dict[SpanKind, str] = {
     "pre": MessageEntity.PRE,
@@ -73,16 +76,16 @@ def plain(text: str) -> Rendered:
     return render(RichText(text=text))
 
 
-def keyboard(buttons: ButtonRows) -> InlineKeyboardMarkup | None:
-    """Buttons below the message; None where there are none, which also takes old ones away."""
+def around(buttons: ButtonRows) -> dict[str, Any]:
+    """The parameters beside a text: no link preview, and buttons below the message; no buttons
+    also takes old ones away.
+
+    Plain JSON: the library's objects for it would cost as much CPU as sending the call.
+    """
     if not buttons:
-        return None
-    return InlineKeyboardMarkup(
-        [
-            [InlineKeyboardButton(text=b.label, callback_data=b.action) for b in row]
-            for row in buttons
-        ]
-    )
+        return {"link_preview_options": NO_PREVIEW}
+    keys = [[{"text": b.label, "callback_data": b.action} for b in row] for row in buttons]
+    return {"link_preview_options": NO_PREVIEW, "reply_markup": {"inline_keyboard": keys}}
 
 
 def _pieces(spans: Iterable[Span], text: str, shift: int) -> list[_Piece]:
