@@ -51,6 +51,9 @@ BROADCAST = "broadcast:"
 DIGEST = "digest:"
 """Keys of timers that have the digest written begin so: their text is its command, not its words,
 since those are known only when it is due."""
+STATS = "stats:"
+"""The same for numbers that were asked for among others, and are shown to the one who asked alone;
+the language they asked in follows."""
 
 
 @value
@@ -229,7 +232,10 @@ class Engine:
         step: Step = Relay(text=message.text, once=message.key.startswith(BROADCAST))
         if message.key.startswith(DIGEST):
             step = Run(word="digest", argument=message.text)
-        return Asked(person=nobody, locale=locale, step=step, call=call)
+        elif message.key.startswith(STATS):
+            step = Run(word="stats", argument=message.text)
+            locale = message.key.removeprefix(STATS).partition(":")[0]
+        return Asked(person=nobody, locale=locale, step=step, call=replace(call, locale=locale))
 
     async def _reply(
         self, lease: Lease, asked: Asked, deadline: float | None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.clock import Clock
 from bot.config import DeskConfig
 from bot.engine.commands import ADMINS, Call, Command
-from bot.engine.engine import DIGEST
+from bot.engine.engine import DIGEST, STATS
+from bot.engine.owners import ARGUMENT_SHOWN
 from bot.engine.reports import Reports
 from bot.errors import UserError
 from bot.ports import Directory, Inbox
@@ -19,7 +21,18 @@ from bot.stats.render import render, title
 from bot.stats.report import Report
 from bot.stats.span import local
 from bot.stats.table import csv_name, csv_of
-from bot.types import Done, File, Forward, IncomingMessage, Notice, Place, ReplyEvent, Say, Sender
+from bot.types import (
+    Audit,
+    Done,
+    File,
+    Forward,
+    IncomingMessage,
+    Notice,
+    Place,
+    ReplyEvent,
+    Say,
+    Sender,
+)
 
 TIMER = Place(platform="timer", account="", channel="digest")
 """Where the digest waits until it is due: in nobody's line."""
@@ -60,32 +73,34 @@ class Numbers:
     async def _stats(self, call: Call) -> AsyncIterator[ReplyEvent]:
         first, _, rest = call.argument.strip().partition(" ")
         wants_file = first.lower() == "csv"
-        report = await self._reports.read(rest if wants_file else call.argument)
+        try:
+            report = await self._reports.read(rest if wants_file else call.argument)
+        except UserError as error:
+            async for event in _refused("stats", call, error):
+                yield event
+            return
         if not call.place.private:
-            events = self._elsewhere(call, report, wants_file=wants_file)
+            events = self._elsewhere(call)
         elif wants_file:
             events = _as_file(call, report)
         else:
             events = _as_text(call, report)
         async for event in events:
             yield event
-        yield _DONE
+        yield _DONE if call.person.id else Done(route="relay", remember=False)
 
-    async def _elsewhere(
-        self, call: Call, report: Report, *, wants_file: bool
-    ) -> AsyncIterator[ReplyEvent]:
+    async def _elsewhere(self, call: Call) -> AsyncIterator[ReplyEvent]:
         """To where the one who asked can be written to alone, or what they can do about it.
 
-        A file cannot be sent from here to there: it is asked for where it is wanted.
+        What goes there is the question: it is answered there, with all that belongs to it.
         """
         home = await self._directory.home(call.person.id)
         if home is None:
             yield Notice(key="stats.write_me")
-        elif wants_file:
-            yield Notice(key="access.in_private", values={"word": "stats csv"})
-        else:
-            yield Forward(place=home, text=render(report, call.locale))
-            yield Notice(key="stats.sent")
+            return
+        key = f"{STATS}{call.locale}:{self._clock.now()}:{call.argument[:ARGUMENT_SHOWN]}"
+        yield Forward(place=home, text=call.argument, key=key)
+        yield Notice(key="stats.sent")
 
     async def _digest(self, call: Call) -> AsyncIterator[ReplyEvent]:
         if call.person.id == 0:
@@ -96,8 +111,14 @@ class Numbers:
             yield _DONE
         else:
             yesterday = local(self._clock.now(), self._zone).date() - timedelta(days=1)
-            day = _day(call.argument) if call.argument.strip() else yesterday
-            yield Say(text=await self._reports.digest(day, call.locale))
+            try:
+                day = _day(call.argument) if call.argument.strip() else yesterday
+                text = await self._reports.digest(day, call.locale)
+            except UserError as error:
+                async for event in _refused("digest", call, error):
+                    yield event
+                return
+            yield Say(text=text)
             yield _DONE
 
     # --- unasked -----------------------------------------------------------------------------
@@ -147,6 +168,14 @@ class Numbers:
 
 
 _DONE = Done(route="command", remember=False)
+
+
+async def _refused(word: str, call: Call, error: UserError) -> AsyncIterator[ReplyEvent]:
+    """Say why, and keep that it was tried."""
+    yield Notice(key=error.key, values=dict(error.values))
+    given = " ".join(call.argument.split())[:ARGUMENT_SHOWN]
+    attempt = Audit(action=f"{word} refused", detail=f"{error.key}: {given}")
+    yield replace(_DONE, route="declined", outcome="declined", changes=(attempt,))
 
 
 async def _as_text(call: Call, report: Report) -> AsyncIterator[ReplyEvent]:

@@ -112,19 +112,30 @@ async def test_as_a_file_in_private() -> None:
 
 
 async def test_in_a_group_they_go_to_the_one_who_asked_alone() -> None:
+    """Whole: text and picture, or the file; and that they were sent is no request of anybody's."""
     async with spoken() as desk:
         await desk.say("/start", ADMIN)
         await desk.say("/start", ANN)
-        reply = await desk.say("/stats", ADMIN, channel=GROUP)
-        assert reply.notices == ["stats.sent"]
-        [forward] = reply.settlement.forwards
-        assert forward.place.channel == ADMIN
-        assert forward.place.private
-        assert "Requests: 2" in forward.text
-        assert len(await due(desk, channel=ADMIN)) == 1
-        assert not any(isinstance(event, Say | File) for event in reply.events)
-        csv = await desk.say("/stats csv", ADMIN, channel=GROUP)
-        assert csv.notices == ["access.in_private"]
+        for word in ("", " csv"):
+            reply = await desk.say(f"/stats{word}", ADMIN, channel=GROUP)
+            assert reply.notices == ["stats.sent"]
+            [forward] = reply.settlement.forwards
+            assert forward.place.channel == ADMIN
+            assert forward.place.private
+            assert not any(isinstance(event, Say | File) for event in reply.events)
+            [lease] = await desk.stores.inbox.lease("me", 8)
+            events = [event async for event in desk.engine.handle(lease)]
+            await _settle(desk, lease)
+            files = [event.name for event in events if isinstance(event, File)]
+            texts = [event.text for event in events if isinstance(event, Say)]
+            if word:
+                assert files[0].endswith(".csv")
+                assert not texts
+            else:
+                assert files == ["stats.png"]
+                assert "Requests: 3" in texts[0]
+            assert isinstance(events[-1], Done)
+            assert events[-1].route == "relay"
 
 
 async def test_in_a_group_whoever_cannot_be_written_to_is_told_what_to_do() -> None:
@@ -135,11 +146,14 @@ async def test_in_a_group_whoever_cannot_be_written_to_is_told_what_to_do() -> N
 
 
 @pytest.mark.parametrize("word", ["yesterday", "csv never", "9999-01-01..9999-02-01", "2026-1-1.."])
-async def test_an_absurd_range_is_refused_in_words(word: str) -> None:
+async def test_an_absurd_range_is_refused_in_words_and_audited(word: str) -> None:
     async with spoken() as desk:
         reply = await desk.say(f"/stats {word}", ADMIN)
         assert reply.done.outcome == "declined"
         assert reply.notices[0].startswith("stats.")
+        [entry] = await desk.stores.audits.last(9)
+        assert entry.action == "stats refused"
+        assert entry.detail.endswith(word)
 
 
 async def test_a_hostile_question_marks_up_nothing() -> None:
