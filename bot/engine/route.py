@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 
 from bot.ports import Intake
+from bot.text.width import blank
 from bot.types import IncomingMessage, MemoryId, Person, Place, Role, Scalar, Signal, value
 
 QUESTION_MAX = 12_000
@@ -69,7 +70,7 @@ def route(messages: Sequence[IncomingMessage], role: Role, words: Collection[str
     if len(messages) == 1 and (command := _COMMAND.match(text)):
         word, argument = command.group(1).lower(), (command.group(2) or "").strip()
         return Run(word=word, argument=argument) if word in words else Run(word="", argument=word)
-    if not text:
+    if blank(text):
         attached = any(message.attachments for message in messages)
         return Decline(key="decline.attachment" if attached else "decline.empty")
     if len(text) > QUESTION_MAX:
