@@ -94,10 +94,10 @@ async def _learn(desk: Desk, folder: str, tell: Tell) -> None:
 
 async def _converse(desk: Desk) -> int:
     """One person at a terminal, or lines through a pipe."""
-    from adapters.console import ConsoleAdapter
+    from adapters.console import open_console
 
     stores = desk.stores
-    console = ConsoleAdapter(
+    console = open_console(
         desk.config.desk, desk.clock, depth=stores.inbox.depth, rows=stores.ledger.rows
     )
     service = await Service.build(desk)

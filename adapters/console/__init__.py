@@ -1,5 +1,5 @@
 """The terminal as a platform: a live chat at a keyboard, plain lines through a pipe."""
 
-from adapters.console.adapter import ConsoleAdapter
+from adapters.console.adapter import ConsoleAdapter, TerminalAdapter, open_console
 
-__all__ = ["ConsoleAdapter"]
+__all__ = ["ConsoleAdapter", "TerminalAdapter", "open_console"]

@@ -10,8 +10,10 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapters.console.clean import clean
 from adapters.console.history import history_file
 from adapters.console.plain import Plain
+from adapters.console.saving import save
 from bot.clock import Clock
 from bot.config import DeskConfig
 from bot.i18n import LOCALES, say
@@ -190,6 +192,39 @@ class ConsoleAdapter:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+class TerminalAdapter(ConsoleAdapter):
+    """The same where a person sits, who gets files into the folder they work in."""
+
+    async def send_file(
+        self, place: Place, name: str, content: bytes, *, caption: str, guard: Guard
+    ) -> MessageRef:
+        """Save it, its place named first; what is there already is never overwritten."""
+        guard()
+        path = save(Path.cwd(), name, content, tell=self._tell)
+        if caption:
+            self._note_down(caption)
+        return MessageRef(place=place, id=f"file:{path}")
+
+    def _tell(self, path: str) -> None:
+        self._note_down(say(self._locale, "console.saving", path=path))
+
+    def _note_down(self, text: str) -> None:
+        if not isinstance(self._surface, Plain):
+            self._surface.note(clean(text))
+
+
+def open_console(
+    desk: DeskConfig,
+    clock: Clock,
+    *,
+    depth: Callable[[], Awaitable[Depth]],
+    rows: Callable[[int, int], Awaitable[list[LedgerRow]]],
+) -> ConsoleAdapter:
+    """The console of this process: a pipe takes no files, a person does."""
+    kind = TerminalAdapter if sys.stdin.isatty() and sys.stdout.isatty() else ConsoleAdapter
+    return kind(desk, clock, depth=depth, rows=rows)
 
 
 def _seconds(milliseconds: int) -> str:
