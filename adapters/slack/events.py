@@ -54,6 +54,8 @@ THREAD_MESSAGES = 30
 PAGE = 200
 """Messages of a thread asked for at once: what Slack recommends at most."""
 THREAD_CHARACTERS = 3_000
+THANKS_MAX = 64
+"""Thanks for verdicts on their way at once; beyond them a verdict is kept without."""
 
 log = logging.getLogger("frontdesk.slack")
 
@@ -126,7 +128,7 @@ class Events:
         said, url = intake.message, body.get("response_url")
         if said is None or not url or not VERDICT.fullmatch(said.text):
             return
-        if body.get("type") == "block_actions":
+        if body.get("type") == "block_actions" and len(self._thanks) < THANKS_MAX:
             task = asyncio.create_task(self._say_thanks(str(url), said.sender))
             self._thanks.add(task)
             task.add_done_callback(self._thanks.discard)

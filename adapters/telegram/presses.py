@@ -20,6 +20,10 @@ from bot.errors import MessageGone, PlatformError
 from bot.i18n import say
 from bot.ports import Intake
 
+PRESSES_MAX = 64
+"""Echoes on their way at once. A press beyond them is carried out like any other, and its button
+spins until Telegram gives up: that is what thousands of presses in a minute deserve."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -35,7 +39,7 @@ class Presses:
     def answer(self, intakes: Sequence[Intake]) -> None:
         """Begin to answer those presses that are on disk now."""
         for found in intakes:
-            if (query := _query(found)) is not None:
+            if (query := _query(found)) is not None and len(self._tasks) < PRESSES_MAX:
                 task = asyncio.get_running_loop().create_task(self._answer(query))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from random import Random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from adapters.telegram.adapter import TelegramAdapter
+from adapters.telegram.presses import PRESSES_MAX
 from bot.config import Secret, TelegramConfig
 from bot.errors import (
     LeaseLost,
@@ -149,6 +152,31 @@ async def test_a_press_is_answered_after_it_was_stored() -> None:
                 await fake.presses[press].wait()
     assert store.kept[0].message is not None
     assert store.kept[0].message.alone
+
+
+async def test_a_flood_of_presses_is_stored_whole_and_echoed_within_bounds() -> None:
+    """Nothing of it piles up in memory while Telegram answers slowly."""
+    fake, store = FakeTelegram(), Store()
+    ada, most = fake.private(), PRESSES_MAX
+    async with desk(fake) as adapter:
+        buttons = ((Button(label="Good", action="fb:7:u"),),)
+        frame = Frame(content=RichText(text="?"), buttons=buttons)
+        ref = await adapter.send(place(fake, ada.id), frame, guard=allow)
+        answered = asyncio.Event()
+        make = adapter._calls.make
+
+        async def slow(call: Any, operation: Any) -> Any:
+            await answered.wait()
+            return await make(call, operation)
+
+        adapter._presses._calls = SimpleNamespace(make=slow)  # type: ignore[assignment]
+        presses = [fake.press(ada, int(ref.id), "Good") for _ in range(most + 50)]
+        async with polling(adapter, store):
+            await store.texts(len(presses))
+            assert len(adapter._presses._tasks) == most
+            answered.set()
+            async with asyncio.timeout(10):
+                await fake.presses[presses[0]].wait()
 
 
 async def test_privacy_mode_is_known_after_the_start() -> None:
