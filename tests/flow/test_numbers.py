@@ -15,6 +15,7 @@ import pytest
 from bot.clock import SystemClock
 from bot.config import DeskConfig
 from bot.desk import build_engine, numbers
+from bot.i18n import say
 from bot.types import (
     Done,
     File,
@@ -136,6 +137,33 @@ async def test_in_a_group_they_go_to_the_one_who_asked_alone() -> None:
                 assert "Requests: 3" in texts[0]
             assert isinstance(events[-1], Done)
             assert events[-1].route == "relay"
+
+
+async def test_on_telegram_the_picture_is_a_photo_also_for_who_asked_in_a_group(
+    tmp_path: Path,
+) -> None:
+    """Over the wire, drawn by the real process; the group sees a sentence only."""
+    telegram = FakeTelegram()
+    root, group = telegram.private(9001, "Root"), telegram.group()
+    async with running(tmp_path / "desk.db", telegram=telegram, speaks=False, pace="off"):
+        telegram.say(root, "/help")
+        await until(lambda: bot_says(telegram, root.id))
+        telegram.say(root, "/stats")
+        await until(lambda: _photos(telegram, root.id) == 1, 30)
+        asker = telegram.person(9001, "Root")
+        telegram.say(group, f"/stats@{telegram.bot['username']} 7d", user=asker)
+        await until(lambda: _photos(telegram, root.id) == 2, 30)
+    assert _photos(telegram, group.id) == 0
+    assert bot_says(telegram, group.id) == [say("en", "stats.sent")]
+    assert telegram.files["stats.png"].startswith(b"\x89PNG")
+    assert telegram.violations == []
+
+
+def _photos(telegram: FakeTelegram, chat: int) -> int:
+    """Photos that were taken by the server; a refused one would come as a document."""
+    asked = [str(said["chat_id"]) for method, said in telegram.calls if method == "sendPhoto"]
+    assert not [method for method, _ in telegram.calls if method == "sendDocument"]
+    return asked.count(str(chat))
 
 
 async def test_in_a_group_whoever_cannot_be_written_to_is_told_what_to_do() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.core import TEAM
+from tests.flow.running import until as patiently
 from tests.flow.slack_desk import count, until
 from tests.flow.slack_service import served
 
@@ -41,6 +42,23 @@ async def test_members_of_a_named_user_group_are_admins_and_nobody_else(
     assert answered(slack, "U2", "/new")
     assert not answered(slack, "U2", "/stats")
     assert count(slack, "usergroups.users.list") == 1
+
+
+async def test_the_picture_of_the_numbers_is_an_image_file(
+    slack: FakeSlack, tmp_path: Path
+) -> None:
+    """Slack shows an uploaded PNG in the message itself; asked for in a channel it comes alone."""
+    async with served(slack, "socket", tmp_path, admins=frozenset({f"slack:{TEAM}/U1"})):
+        await slack.command("U1", "C1", "/frontdesk", "help")
+        await slack.command("U1", "C1", "/frontdesk", "stats")
+        await patiently(lambda: any(slack.core.uploads.values()), 30)
+        await patiently(lambda: count(slack, "files.completeUploadExternal"), 30)
+    [image] = slack.core.uploads.values()
+    assert image.startswith(b"\x89PNG")
+    [asked] = [c.args for c in slack.core.calls if c.method == "files.getUploadURLExternal"]
+    assert asked["filename"] == "stats.png"
+    [shared] = [c.args for c in slack.core.calls if c.method == "files.completeUploadExternal"]
+    assert shared["channel_id"] == "DU1"
 
 
 async def test_where_a_group_cannot_be_looked_up_nobody_becomes_an_admin(
