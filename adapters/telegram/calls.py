@@ -118,10 +118,17 @@ class Calls:
 
         Raises PlatformError, or what `call.guard` raises.
         """
+        try:
+            return await self._attempt(call, operation)
+        except PlatformError as error:
+            if not call.final or not _again(error, call):
+                raise
+            await self._clock.sleep(self._pause(error, 1))
+        # Most calls never come here, and making a policy costs a tenth of a call.
         policy = AsyncRetrying(
-            stop=stop_after_attempt(ATTEMPTS if call.final else 1),
+            stop=stop_after_attempt(ATTEMPTS - 1),
             retry=retry_if_exception(lambda error: _again(error, call)),
-            wait=self._pause,
+            wait=lambda state: self._pause(_error(state), state.attempt_number + 1),
             sleep=self._clock.sleep,
             reraise=True,
         )
@@ -156,12 +163,16 @@ class Calls:
         if self._pace is not None:
             self._pace.take(call.gates, now=now, final=call.final)
 
-    def _pause(self, state: RetryCallState) -> float:
+    def _pause(self, error: BaseException | None, attempt: int) -> float:
         """Full jitter over a doubling bound; after a 429 the pace itself does the waiting."""
-        if state.outcome is not None and isinstance(state.outcome.exception(), PlatformBusy):
+        if isinstance(error, PlatformBusy):
             return 0.0
-        bound = BACKOFF_SECONDS * 2.0**state.attempt_number
+        bound = BACKOFF_SECONDS * 2.0**attempt
         return self._random.uniform(0.0, min(bound, BACKOFF_MOST))
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
 
 
 def _again(error: BaseException, call: Call) -> bool:
