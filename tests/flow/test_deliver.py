@@ -429,8 +429,9 @@ def test_an_edited_question_is_answered_anew_in_the_same_message() -> None:
 # --- the platform interferes ---------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("streaming", ["edits", "drafts"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_one_fault_at_every_call_leaves_one_exact_copy(fault: Fault) -> None:
+def test_one_fault_at_every_call_leaves_one_exact_copy(fault: Fault, streaming: str) -> None:
     """Network error, 502, lost response, at each position until none is left to hit."""
 
     async def main() -> None:
@@ -439,10 +440,12 @@ def test_one_fault_at_every_call_leaves_one_exact_copy(fault: Fault) -> None:
             telegram = fake()
             telegram.faults[position] = fault
             chat = telegram.private()
-            async with virtual_desk(Written({"问": LONG}, rate=60, size=16), telegram) as desk:
+            written = Written({"问": LONG}, rate=60, size=16)
+            async with virtual_desk(written, telegram, streaming=streaming) as desk:
                 telegram.say(chat, "问")
                 await desk.quiet()
                 assert len(await rows(desk)) == 1
+            assert telegram.draft(chat) is None
             shown = [text for text in telegram.screen(chat) if text not in PLACEHOLDERS]
             assert fits(shown, LONG) == "", position
             unknown = fault in ("refuse", "lose", "502", "late 502")
@@ -493,13 +496,17 @@ def test_a_long_ban_rests_the_conversation_and_the_model_is_not_asked_again() ->
 # --- the process dies ----------------------------------------------------------------------------
 
 
-async def _killed(at: int, *, takes_over: bool, rate: float) -> bool:
+async def _killed(at: int, *, takes_over: bool, rate: float, streaming: str) -> bool:
     """Kill at the n-th point, start again, judge; False when the point was never reached."""
     telegram, database = fake(), InlineDatabase.open()
     chat, killer = telegram.private(), Killer(at)
     answers = {"问": LONG, "二": "第二个答案。"}
     async with virtual_desk(
-        Written(answers, rate=rate, size=40), telegram, database=database, killer=killer
+        Written(answers, rate=rate, size=40),
+        telegram,
+        database=database,
+        killer=killer,
+        streaming=streaming,
     ) as desk:
         telegram.say(chat, "问")
         life = asyncio.create_task(desk.quiet())
@@ -513,10 +520,12 @@ async def _killed(at: int, *, takes_over: bool, rate: float) -> bool:
         database=database,
         owner="two",
         takes_over=takes_over,
+        streaming=streaming,
     ) as desk:
         await desk.quiet()
         telegram.say(chat, "二")
         await desk.quiet()
+        assert telegram.draft(chat) is None
         shown = [text for text in telegram.screen(chat) if text not in PLACEHOLDERS]
         assert fits(shown[:-1], LONG) == "", at
         assert shown[-1] == "第二个答案。"
@@ -527,24 +536,26 @@ async def _killed(at: int, *, takes_over: bool, rate: float) -> bool:
     return killer.dead.is_set()
 
 
-def test_killed_at_any_point_the_answer_stands_once() -> None:
+@pytest.mark.parametrize("streaming", ["edits", "drafts"])
+def test_killed_at_any_point_the_answer_stands_once(streaming: str) -> None:
     """Before and after every call and transaction; the successor knows that we are dead."""
 
     async def main() -> None:
         at = 1
-        while await _killed(at, takes_over=True, rate=40):
+        while await _killed(at, takes_over=True, rate=40, streaming=streaming):
             at += 1
         assert at > 30
 
     virtual(main())
 
 
-def test_killed_at_any_point_and_taken_over_by_a_stranger() -> None:
+@pytest.mark.parametrize("streaming", ["edits", "drafts"])
+def test_killed_at_any_point_and_taken_over_by_a_stranger(streaming: str) -> None:
     """The lease lapses; the new owner waits out our calls and shows the answer again."""
 
     async def main() -> None:
         at = 1
-        while await _killed(at, takes_over=False, rate=0):
+        while await _killed(at, takes_over=False, rate=0, streaming=streaming):
             at += 3
         assert at > 10
 

@@ -136,7 +136,13 @@ def test_in_the_end_exactly_the_text_stands_in_order(
     happenings: list[tuple[str, str | float]], last: str, other: bool
 ) -> None:
     """Also when messages vanish, text is exchanged in the middle of a frame, or the end differs."""
-    world = World()
+    ends_exactly(World(), happenings, last, other=other)
+
+
+def ends_exactly(
+    world: World, happenings: list[tuple[str, str | float]], last: str, *, other: bool
+) -> None:
+    """Let it all happen, finish with the text and what was `last` (or an `other` text), judge."""
     for kind, given_ in happenings:
         world.happen(kind, given_)
     text = last if other else world.live.text + last

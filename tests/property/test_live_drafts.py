@@ -10,7 +10,7 @@ from bot.reply.live import LiveReply
 from bot.text.markdown import Markdown, render
 from bot.text.split import split
 from bot.types import Drafts, Frame, Limits
-from tests.property.test_live_adversary import DELTAS, STOP, VERDICT, WORDS, World
+from tests.property.test_live_adversary import DELTAS, STOP, WORDS, World, ends_exactly
 
 LIMITS = Limits(text_max=60, interval=1.0, drafts=Drafts(interval=0.25, repeat=20.0))
 PLAIN = st.sampled_from(["word ", "中文。", "🇨🇳", "\n\n", "x" * 70, "👨\u200d👩\u200d👧", "end. "])
@@ -65,17 +65,8 @@ def test_in_the_end_exactly_the_text_stands_and_no_draft(
 ) -> None:
     """Whatever befell drafts and messages; the post of the end takes the last draft away."""
     world = DraftWorld()
-    for kind, given_ in happenings:
-        world.happen(kind, given_)
-    text = last if other else world.live.text + last
-    if not world.live.visible(text):
-        text += "end"
-    world.conclude(text)
-    parts = split(render(text), LIMITS.text_max)
-    assert [frame.content.text for frame in world.standing()] == [part.text for part in parts]
-    assert [frame.buttons for frame in world.standing()] == [()] * (len(parts) - 1) + [VERDICT]
+    ends_exactly(world, happenings, last, other=other)
     assert world.draft is None, "something is seen below the end"
-    assert world.live.due(world.now + 100.0) is None, "nothing comes after the end"
 
 
 @settings(max_examples=100, deadline=None)
