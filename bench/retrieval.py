@@ -29,8 +29,8 @@ from bot.knowledge.cases import Case
 from bot.knowledge.chunk import Section
 from bot.knowledge.confidence import FEATURES
 from bot.knowledge.evaluate import Outcome, calibration_error, count, outcomes
-from bot.knowledge.imports import STAGE_BATCH
 from bot.knowledge.port import EntryDraft, Switch
+from bot.knowledge.spool import BATCH
 from bot.model.local import LocalEmbedder
 from storage.passages import PassageStore
 from storage.sqlite import SqliteDatabase
@@ -83,8 +83,8 @@ async def base_of(
     try:
         store = PassageStore(database)
         generation = await store.next_generation()
-        for start in range(0, len(entries), STAGE_BATCH):
-            await store.stage(generation, entries[start : start + STAGE_BATCH])
+        for start in range(0, len(entries), BATCH):
+            await store.stage(generation, entries[start : start + BATCH])
         await store.switch(Switch(generation=generation, at=0, by="", note=""))
         if not local:
             yield KnowledgeBase(store, clock)

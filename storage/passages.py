@@ -7,15 +7,19 @@ a retired one stays until no kept generation has it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Literal, cast
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Literal, TypeVar
 
+from bot.errors import StorageError
 from bot.knowledge.port import (
     Candidate,
     Choose,
     EntryDraft,
     Generation,
+    Head,
     Hits,
+    Kin,
     Revision,
     SourceFile,
     StoredEntry,
@@ -24,12 +28,32 @@ from bot.knowledge.port import (
 )
 from bot.types import Gap, Passage
 from storage.database import Cell, Database, Row, Tx
+from storage.passage_rows import (
+    FOREVER,
+    candidate_of,
+    draft_of,
+    entry_cells,
+    gap_of,
+    generation_of,
+    head_of,
+    integer,
+    kin_of,
+    passage_of,
+    revision_cells,
+    revision_of,
+    source_of,
+    stored_of,
+    text_cells,
+    text_of,
+)
 
-FOREVER = 2**62
-"""`until` of what is live."""
+T = TypeVar("T")
+
 KINDS: tuple[Literal["faq", "doc"], ...] = ("faq", "doc")
 _PURGE_BATCH = 200
 """Entries dropped in one transaction, so that no other write waits long."""
+_SWITCH_BATCH = 2000
+"""Entries retired, or revisions noted, in one transaction before a switch."""
 _FREQUENCIES_MAX = 50_000
 """Frequencies remembered per generation; the common terms are dear to count and asked each time."""
 
@@ -47,8 +71,8 @@ class PassageStore:
     ) -> Hits:
         async def work(tx: Tx) -> Hits:
             live = (await tx.run("kb_live"))[0]
-            generation = _int(live["generation"])
-            rows: dict[str, int] = {kind: _int(live[f"{kind}_rows"]) for kind in KINDS}
+            generation = integer(live["generation"])
+            rows: dict[str, int] = {kind: integer(live[f"{kind}_rows"]) for kind in KINDS}
             exact = await tx.run("kb_find_exact", norm=norm, live=generation) if norm else ()
             found: list[Candidate] = []
             total: dict[str, int] = {}
@@ -79,9 +103,9 @@ class PassageStore:
     async def fetch(self, candidates: Sequence[Candidate], *, around: int = 0) -> list[Passage]:
         async def work(tx: Tx) -> list[Passage]:
             ids = json.dumps([candidate.entry for candidate in candidates])
-            entries = {_int(row["id"]): row for row in await tx.run("kb_fetch", ids=ids)}
+            entries = {integer(row["id"]): row for row in await tx.run("kb_fetch", ids=ids)}
             return [
-                _passage(
+                passage_of(
                     found,
                     entries[found.entry],
                     await _text(tx, found, entries[found.entry], around),
@@ -93,21 +117,28 @@ class PassageStore:
         return await self._database.read(work)
 
     async def next_generation(self) -> int:
+        await self._undo_retired()
         await self._drop(keep_from=0)
         rows = await self._database.read(lambda tx: tx.run("kb_last_ids"))
-        return _int(rows[0]["generation"]) + 1
+        return integer(rows[0]["generation"]) + 1
 
     async def stage(self, generation: int, drafts: Sequence[EntryDraft]) -> None:
         async def work(tx: Tx) -> None:
             last = (await tx.run("kb_last_ids"))[0]
-            await _add(tx, drafts, generation, _int(last["entry"]), _int(last["text"]))
+            await _add(tx, drafts, generation, integer(last["entry"]), integer(last["text"]))
 
         await self._database.write(work)
 
     async def switch(self, change: Switch) -> None:
+        live = await self._database.read(lambda tx: tx.run("kb_live"))
+        if change.generation <= integer(live[0]["generation"]):
+            raise StorageError(f"knowledge generation {change.generation} was live already")
+        await self._retire(change)
+        await self._note(change)
+        more = await self._database.read(lambda tx: _grown(tx, change.generation))
+
         async def work(tx: Tx) -> None:
             now = change.generation
-            await tx.run("kb_retire", generation=now, ids=json.dumps(change.retired))
             gone = [*change.forgotten, *(source.uri for source in change.sources)]
             await tx.run_many("kb_retire_source", [{"generation": now, "uri": u} for u in gone])
             await tx.run_many(
@@ -118,11 +149,8 @@ class PassageStore:
                     for s in change.sources
                 ],
             )
-            await tx.run_many(
-                "kb_add_revision", [_revision_cells(change, r) for r in change.revisions]
-            )
             await tx.run("kb_add_generation", id=now, at=change.at, by=change.by, note=change.note)
-            await tx.run("kb_switch", generation=now)
+            await tx.run("kb_switch", generation=now, faq_more=more["faq"], doc_more=more["doc"])
             if change.calibration is not None:
                 await tx.run("kb_calibrate", calibration=change.calibration)
 
@@ -135,7 +163,7 @@ class PassageStore:
 
     async def restage(self, target: int, generation: int) -> tuple[int, ...]:
         async def lost(tx: Tx) -> tuple[Sequence[Row], Sequence[Row]]:
-            live = _int((await tx.run("kb_live"))[0]["generation"])
+            live = integer((await tx.run("kb_live"))[0]["generation"])
             return (
                 await tx.run("kb_lost_entries", target=target, live=live),
                 await tx.run("kb_new_entries", target=target, live=live),
@@ -143,78 +171,90 @@ class PassageStore:
 
         gone, come = await self._database.read(lost)
         for start in range(0, len(gone), _PURGE_BATCH):
-            batch = [_stored(row) for row in gone[start : start + _PURGE_BATCH]]
-            drafts = [_draft(entry, await self.texts(entry.id)) for entry in batch]
+            batch = [stored_of(row) for row in gone[start : start + _PURGE_BATCH]]
+            drafts = [draft_of(entry, await self.texts(entry.id)) for entry in batch]
             await self.stage(generation, drafts)
-        return tuple(_int(row["id"]) for row in come)
+        return tuple(integer(row["id"]) for row in come)
 
     async def sources_in(self, generation: int) -> list[SourceFile]:
-        rows = await self._database.read(lambda tx: tx.run("kb_sources_in", target=generation))
-        return [_source(row) for row in rows]
+        return await self._all(source_of, "kb_sources_in", target=generation)
 
     async def calibrate(self, calibration: str) -> None:
         await self._database.write(lambda tx: tx.run("kb_calibrate", calibration=calibration))
 
     async def entries(self) -> list[StoredEntry]:
-        return [_stored(row) for row in await self._database.read(lambda tx: tx.run("kb_entries"))]
+        return await self._all(stored_of, "kb_entries", uid="")
+
+    async def entry(self, uid: str) -> StoredEntry | None:
+        found = await self._all(stored_of, "kb_entries", uid=uid) if uid else []
+        return found[0] if found else None
+
+    async def heads(self, uids: Sequence[str] | None = None) -> list[Head]:
+        if uids is None:
+            return await self._all(head_of, "kb_heads")
+        return await self._all(head_of, "kb_heads_of", uids=json.dumps(uids))
+
+    async def outdated(self, make: int, after: int, limit: int) -> list[StoredEntry]:
+        return await self._all(stored_of, "kb_outdated", make=make, after=after, limit=limit)
+
+    async def kin(self, generation: int, limit: int) -> list[Kin]:
+        return await self._all(kin_of, "kb_kin", generation=generation, limit=limit)
 
     async def questions(self) -> list[Candidate]:
-        return [candidate_of(row) for row in await self._database.read(_all_questions)]
+        return await self._all(candidate_of, "kb_questions")
 
     async def texts(self, entry: int) -> list[TextDraft]:
-        rows = await self._database.read(lambda tx: tx.run("kb_texts", entry=entry))
-        return [
-            TextDraft(
-                role=_role(row["role"]),
-                text=str(row["text"]),
-                norm=str(row["norm"]),
-                terms=str(row["terms"]),
-                mass=cast("float", row["mass"]),
-            )
-            for row in rows
-        ]
+        return await self._all(text_of, "kb_texts", entry=entry)
 
     async def sources(self) -> list[SourceFile]:
-        return [_source(row) for row in await self._database.read(lambda tx: tx.run("kb_sources"))]
+        return await self._all(source_of, "kb_sources")
 
     async def gaps(self, since: int) -> list[Gap]:
-        rows = await self._database.read(lambda tx: tx.run("kb_gaps", since=since))
-        return [
-            Gap(
-                question=str(row["question"]),
-                locale=str(row["locale"]),
-                confidence=cast("float | None", row["confidence"]),
-            )
-            for row in rows
-        ]
+        return await self._all(gap_of, "kb_gaps", since=since)
 
     async def generations(self) -> list[Generation]:
-        rows = await self._database.read(lambda tx: tx.run("kb_generations"))
-        return [
-            Generation(
-                id=_int(row["id"]),
-                at=_int(row["at"]),
-                by=str(row["by"]),
-                note=str(row["note"]),
-                live=bool(row["live"]),
-            )
-            for row in rows
-        ]
+        return await self._all(generation_of, "kb_generations")
 
     async def revisions(self, uid: str, limit: int) -> list[Revision]:
-        rows = await self._database.read(lambda tx: tx.run("kb_revisions", uid=uid, limit=limit))
-        return [
-            Revision(
-                uid=str(row["uid"]),
-                action=cast("Literal['added', 'changed', 'removed']", row["action"]),
-                before=str(row["before"]),
-                after=str(row["after"]),
-                by=str(row["by"]),
-                at=_int(row["at"]),
-                generation=_int(row["generation"]),
+        return await self._all(revision_of, "kb_revisions", uid=uid, limit=limit)
+
+    async def _all(self, made: Callable[[Row], T], statement: str, **params: Cell) -> list[T]:
+        """The rows of a statement as values, made where they are read: a base has many."""
+
+        async def work(tx: Tx) -> list[T]:
+            return [made(row) for row in await tx.run(statement, **params)]
+
+        return await self._database.read(work)
+
+    async def _retire(self, change: Switch) -> None:
+        """Mark what goes, some at a time; it is live until the switch."""
+        for start in range(0, len(change.retired), _SWITCH_BATCH):
+            ids = json.dumps(change.retired[start : start + _SWITCH_BATCH])
+            await self._database.write(
+                partial(_run, "kb_retire", generation=change.generation, ids=ids)
             )
-            for row in rows
-        ]
+
+    async def _note(self, change: Switch) -> None:
+        """Write down what changes, some at a time; nobody reads it until the switch."""
+        for start in range(0, len(change.revisions), _SWITCH_BATCH):
+            some = change.revisions[start : start + _SWITCH_BATCH]
+            cells = [revision_cells(change, revision) for revision in some]
+            await self._database.write(partial(_run_many, "kb_add_revision", cells))
+
+    async def _undo_retired(self) -> None:
+        """What an import that died had marked to go stays."""
+
+        async def work(tx: Tx) -> bool:
+            live = integer((await tx.run("kb_live"))[0]["generation"])
+            found = await tx.run(
+                "kb_retired_early", live=live, forever=FOREVER, limit=_SWITCH_BATCH
+            )
+            ids = json.dumps([integer(row["id"]) for row in found])
+            await tx.run("kb_keep", forever=FOREVER, ids=ids)
+            return bool(found)
+
+        while await self._database.write(work):
+            pass
 
     async def _frequencies(
         self, tx: Tx, kind: str, terms: Sequence[str], generation: int
@@ -227,18 +267,19 @@ class PassageStore:
         if unknown:
             counted.update({(kind, term): 0 for term in unknown})
             for row in await tx.run(f"kb_{kind}_frequencies", terms=json.dumps(unknown)):
-                counted[kind, str(row["term"])] = _int(row["doc"])
+                counted[kind, str(row["term"])] = integer(row["doc"])
         return {term: count for term in terms if (count := counted[kind, term])}
 
     async def _drop(self, *, keep_from: int) -> None:
         """Delete, some at a time, what no generation from `keep_from` on has."""
 
         async def work(tx: Tx) -> int:
-            live = _int((await tx.run("kb_live"))[0]["generation"])
+            live = integer((await tx.run("kb_live"))[0]["generation"])
             unseen = await tx.run("kb_unseen", oldest=keep_from, live=live, limit=_PURGE_BATCH)
             for row in unseen:
-                await _remove(tx, _int(row["id"]))
+                await _remove(tx, integer(row["id"]))
             if len(unseen) < _PURGE_BATCH:
+                await tx.run("kb_drop_revisions", live=live)
                 await tx.run("kb_drop_sources", oldest=keep_from, live=live)
                 await tx.run("kb_drop_generations", oldest=keep_from)
             return len(unseen)
@@ -247,8 +288,23 @@ class PassageStore:
             pass
 
 
-async def _all_questions(tx: Tx) -> Sequence[Row]:
-    return await tx.run("kb_questions")
+async def _run(statement: str, tx: Tx, **params: Cell) -> None:
+    await tx.run(statement, **params)
+
+
+async def _run_many(statement: str, rows: Sequence[dict[str, Cell]], tx: Tx) -> None:
+    await tx.run_many(statement, rows)
+
+
+async def _grown(tx: Tx, generation: int) -> dict[str, int]:
+    """How many rows of each index a generation has more than the live one."""
+    more: dict[str, int] = {}
+    for kind in KINDS:
+        chunks = int(kind == "doc")
+        come = await tx.run("kb_count_staged", generation=generation, chunks=chunks)
+        gone = await tx.run("kb_count_retired", generation=generation, chunks=chunks)
+        more[kind] = integer(come[0]["texts"]) - integer(gone[0]["texts"])
+    return more
 
 
 async def _add(
@@ -258,10 +314,10 @@ async def _add(
     texts: list[dict[str, Cell]] = []
     index: dict[str, list[dict[str, Cell]]] = {kind: [] for kind in KINDS}
     for number, draft in enumerate(drafts, entry + 1):
-        entries.append(_entry_cells(draft, number, generation))
+        entries.append(entry_cells(draft, number, generation))
         for place, item in enumerate(draft.texts):
             text += 1
-            texts.append(_text_cells(item, text, number, place))
+            texts.append(text_cells(item, text, number, place))
             index[_index(item.role)].append({"id": text, "terms": item.terms})
     await tx.run_many("kb_add_entry", entries)
     await tx.run_many("kb_add_text", texts)
@@ -289,130 +345,6 @@ async def _text(tx: Tx, candidate: Candidate, entry: Row, around: int) -> str:
     return "\n".join(str(row["text"]) for row in rows)
 
 
-def _entry_cells(draft: EntryDraft, number: int, generation: int) -> dict[str, Cell]:
-    return {
-        "id": number,
-        "uid": draft.uid,
-        "source": draft.source,
-        "kind": draft.kind,
-        "title": draft.title,
-        "answer": draft.answer,
-        "url": draft.url,
-        "locale": draft.locale,
-        "hash": draft.hash,
-        "since": generation,
-        "until": FOREVER,
-    }
-
-
-def _text_cells(item: TextDraft, number: int, entry: int, place: int) -> dict[str, Cell]:
-    return {
-        "id": number,
-        "entry": entry,
-        "role": item.role,
-        "ord": place,
-        "text": item.text,
-        "norm": item.norm,
-        "terms": item.terms,
-        "mass": item.mass,
-    }
-
-
-def _revision_cells(change: Switch, revision: Revision) -> dict[str, Cell]:
-    return {
-        "uid": revision.uid,
-        "action": revision.action,
-        "before": revision.before,
-        "after": revision.after,
-        "by": change.by,
-        "at": change.at,
-        "generation": change.generation,
-    }
-
-
-def candidate_of(row: Row) -> Candidate:
-    """An indexed text with its entry, from a row that has a column for each field."""
-    return Candidate(
-        id=_int(row["id"]),
-        entry=_int(row["entry"]),
-        kind=_kind(row["kind"]),
-        role=_role(row["role"]),
-        ord=_int(row["ord"]),
-        text=str(row["text"]),
-        terms=str(row["terms"]),
-        mass=cast("float", row["mass"]),
-        norm=str(row["norm"]),
-        locale=str(row["locale"]),
-    )
-
-
-def _passage(candidate: Candidate, row: Row, text: str) -> Passage:
-    return Passage(
-        id=candidate.id,
-        entry=str(row["uid"]),
-        kind=_kind(row["kind"]),
-        title=str(row["title"]),
-        text=text,
-        source=str(row["source"]),
-        answer=_optional(row["answer"]),
-        url=str(row["url"]),
-        locale=str(row["locale"]),
-    )
-
-
-def _stored(row: Row) -> StoredEntry:
-    return StoredEntry(
-        id=_int(row["id"]),
-        uid=str(row["uid"]),
-        source=str(row["source"]),
-        kind=_kind(row["kind"]),
-        title=str(row["title"]),
-        hash=str(row["hash"]),
-        answer=_optional(row["answer"]),
-        url=str(row["url"]),
-        locale=str(row["locale"]),
-    )
-
-
-def _draft(entry: StoredEntry, texts: Sequence[TextDraft]) -> EntryDraft:
-    return EntryDraft(
-        uid=entry.uid,
-        source=entry.source,
-        kind=entry.kind,
-        title=entry.title,
-        hash=entry.hash,
-        texts=tuple(texts),
-        answer=entry.answer,
-        url=entry.url,
-        locale=entry.locale,
-    )
-
-
-def _source(row: Row) -> SourceFile:
-    return SourceFile(
-        uri=str(row["uri"]),
-        folder=str(row["folder"]),
-        sha256=str(row["sha256"]),
-        parser=str(row["parser"]),
-    )
-
-
-def _int(cell: Cell) -> int:
-    return cast("int", cell)
-
-
-def _kind(cell: Cell) -> Literal["faq", "doc"]:
-    return "faq" if cell == "faq" else "doc"
-
-
-def _role(cell: Cell) -> Literal["question", "alias", "chunk"]:
-    return cast("Literal['question', 'alias', 'chunk']", cell)
-
-
 def _index(role: str) -> str:
     """Which of the two indexes holds texts of this role."""
     return "doc" if role == "chunk" else "faq"
-
-
-def _optional(cell: Cell) -> str | None:
-    return None if cell is None else str(cell)

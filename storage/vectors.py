@@ -10,7 +10,7 @@ from bot.knowledge.meaning import MEANT_MAX, Packed, Row, Standing, Wanting
 from bot.knowledge.port import Candidate
 from storage.database import Cell, Database, Tx
 from storage.database import Row as Found
-from storage.passages import candidate_of
+from storage.passage_rows import candidate_of
 
 
 class VectorStore:

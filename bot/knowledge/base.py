@@ -79,6 +79,13 @@ class KnowledgeBase:
         read = [await asyncio.to_thread(load_cases, name) for name in report.tests]
         await self.refit([case for found in read for case in found])
 
+    async def renew(self) -> int:
+        """Index anew what another version of the tokeniser indexed; the number of entries.
+
+        What a base that was just updated needs once; searches go on meanwhile.
+        """
+        return await self._importer.renew()
+
     async def import_file(self, path: str | Path, *, uri: str = "", by: str = "") -> ImportReport:
         """Take in one file in the place of what it gave before; `uri` is its name in sources.
 

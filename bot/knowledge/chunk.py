@@ -17,6 +17,9 @@ PIECE_SIZE = 480.0
 PIECE_MAX = 1200
 """Characters no piece exceeds, whatever it is made of; heading path not counted."""
 
+BELOW = " › "
+"""Between a heading and the one under it, as a reader sees them."""
+
 _SENTENCE = re.compile(r".+?(?:[。！？；]+[”’」』）]*|[.!?]+[\"')]*(?=\s|$)|\n|$)", re.DOTALL)
 _PARAGRAPH = re.compile(r"\n\s*\n")
 
@@ -42,7 +45,7 @@ class Section:
     @property
     def title(self) -> str:
         """The heading path as a reader sees it."""
-        return " › ".join(self.path)
+        return BELOW.join(self.path)
 
 
 @value

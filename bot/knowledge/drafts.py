@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from typing import Literal
 
-from bot.knowledge.chunk import Section, pieces
-from bot.knowledge.port import EntryDraft, TextDraft
-from bot.knowledge.terms import fingerprint, language, mass, terms
+import msgspec
+
+from bot.knowledge.chunk import BELOW, Section, pieces
+from bot.knowledge.port import EntryDraft, StoredEntry, TextDraft
+from bot.knowledge.terms import TERMS_VERSION, fingerprint, kin, language, mass, terms
 
 _LINK = re.compile(r"\]\([^)\s]*\)")
 
@@ -26,21 +27,23 @@ def faq(
     locale: str = "",
 ) -> EntryDraft:
     """An FAQ. Aliases that read like the question or each other are dropped."""
-    asked = {fingerprint(text): text for text in reversed((question, *aliases)) if text.strip()}
-    asked = {norm: text for norm, text in asked.items() if norm != fingerprint(question)}
-    texts = [_text("question", question)]
-    texts += [_text("alias", text) for text in reversed(asked.values())]
-    said = _text("chunk", answer)
+    norm = fingerprint(question)
+    locale = locale or language(question)
+    others = {fingerprint(text): text for text in reversed(aliases) if text.strip()}
+    others.pop(norm, None)
+    texts = [_asking("question", question, norm, locale)]
+    texts += [_asking("alias", text, same, locale) for same, text in reversed(others.items())]
+    said = _chunk(answer, answer)
     texts += [said] if said.terms else []
     return _entry(
-        uid=uid or f"{source}#{fingerprint(question)[:10]}",
+        uid=uid or f"{source}#{norm[:10]}",
         source=source,
         kind="faq",
         title=question,
         texts=texts,
         answer=answer,
         url=url,
-        locale=locale or language(question),
+        locale=locale,
     )
 
 
@@ -48,9 +51,37 @@ def section(
     source: str, part: Section, *, uid: str, url: str = "", locale: str = ""
 ) -> EntryDraft | None:
     """A document section; None when it holds no word."""
-    made = [
-        _text("chunk", piece, searched=f"{' '.join(part.path)}\n{piece}") for piece in pieces(part)
-    ]
+    return _document(source, part.title, pieces(part), uid=uid, url=url, locale=locale)
+
+
+def renewed(old: StoredEntry, texts: Sequence[TextDraft]) -> EntryDraft | None:
+    """A stored entry with its terms made anew; what it says stays. None: it says nothing."""
+    said = [text.text for text in texts if text.role != "question"]
+    if old.answer is None:
+        return _document(old.source, old.title, said, uid=old.uid, url=old.url, locale=old.locale)
+    return faq(
+        source=old.source,
+        question=old.title,
+        answer=old.answer,
+        aliases=[text.text for text in texts if text.role == "alias"],
+        uid=old.uid,
+        url=old.url,
+        locale=old.locale,
+    )
+
+
+def _document(
+    source: str,
+    title: str,
+    said: Sequence[str],
+    *,
+    uid: str,
+    url: str,
+    locale: str,
+) -> EntryDraft | None:
+    """Pieces under a title, each found by the title's words too."""
+    path = " ".join(title.split(BELOW))
+    made = [_chunk(piece, f"{path}\n{piece}") for piece in said]
     texts = [text for text in made if text.terms]
     if not texts:
         return None
@@ -58,24 +89,33 @@ def section(
         uid=uid,
         source=source,
         kind="doc",
-        title=part.title,
+        title=title,
         texts=texts,
         url=url,
         locale=locale or language(texts[0].text),
     )
 
 
-def _text(
-    role: Literal["question", "alias", "chunk"], text: str, *, searched: str = ""
-) -> TextDraft:
-    found = terms(_LINK.sub("]", searched or text))
+def _asking(role: Literal["question", "alias"], text: str, norm: str, locale: str) -> TextDraft:
+    found = _found(text)
     return TextDraft(
         role=role,
         text=text,
-        norm="" if role == "chunk" else fingerprint(text),
+        norm=norm,
         terms=" ".join(found),
         mass=mass(found),
+        kin=kin(found, locale),
     )
+
+
+def _chunk(text: str, searched: str) -> TextDraft:
+    found = _found(searched)
+    return TextDraft(role="chunk", text=text, norm="", terms=" ".join(found), mass=mass(found))
+
+
+def _found(text: str) -> dict[str, None]:
+    """The distinct terms, in order; an address behind a link says nothing."""
+    return dict.fromkeys(terms(_LINK.sub("]", text) if "](" in text else text))
 
 
 def _entry(
@@ -89,8 +129,9 @@ def _entry(
     url: str = "",
     locale: str = "",
 ) -> EntryDraft:
-    content = [kind, title, answer, url, locale, [(text.role, text.text) for text in texts]]
-    digest = hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()
+    said = [(text.role, text.text) for text in texts]
+    content = [TERMS_VERSION, kind, title, answer, url, locale, said]
+    digest = hashlib.blake2b(msgspec.json.encode(content), digest_size=16).hexdigest()
     return EntryDraft(
         uid=uid,
         source=source,
@@ -101,4 +142,5 @@ def _entry(
         answer=answer,
         url=url,
         locale=locale,
+        make=TERMS_VERSION,
     )

@@ -10,7 +10,7 @@ from bot.errors import KnowledgeError, UserError
 from bot.knowledge import drafts
 from bot.knowledge.imports import DESK, Importer, ImportReport
 from bot.knowledge.port import Generation, Passages, Revision, StoredEntry, TextDraft
-from bot.knowledge.terms import fold, terms
+from bot.knowledge.terms import fold, worded
 from bot.types import value
 
 FIELD_MAX = 20_000
@@ -119,10 +119,10 @@ class Entries:
         return await self._importer.rollback(target, by=by)
 
     async def _stored(self, uid: str) -> StoredEntry:
-        for entry in await self._passages.entries():
-            if entry.uid == uid:
-                return entry
-        raise UserError("kb.no_entry", uid=uid)
+        entry = await self._passages.entry(uid)
+        if entry is None:
+            raise UserError("kb.no_entry", uid=uid)
+        return entry
 
     async def _view(self, entry: StoredEntry) -> EntryView:
         texts = await self._passages.texts(entry.id)
@@ -156,7 +156,7 @@ def _row(view: EntryView) -> dict[str, str | tuple[str, ...] | None]:
 
 def _written(*texts: str) -> None:
     for text in texts:
-        if not terms(text):
+        if not worded(text):
             raise UserError("kb.empty")
         if len(text) > FIELD_MAX:
             raise UserError("kb.too_long", most=FIELD_MAX)

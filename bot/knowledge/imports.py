@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from bot.clock import Clock
 from bot.errors import KnowledgeError
-from bot.knowledge import sandbox
-from bot.knowledge.loaders import KNOWN, PARSER, Parsed
-from bot.knowledge.port import EntryDraft, Passages, Revision, SourceFile, StoredEntry, Switch
-from bot.knowledge.twins import Twin, askings, twins
+from bot.knowledge.drafts import renewed
+from bot.knowledge.loaders import KNOWN, PARSER
+from bot.knowledge.port import (
+    EntryDraft,
+    Head,
+    Passages,
+    Revision,
+    SourceFile,
+    StoredEntry,
+    Switch,
+)
+from bot.knowledge.sandbox import Read, parse
+from bot.knowledge.spool import BATCH, Spool
+from bot.knowledge.terms import TERMS_VERSION
+from bot.knowledge.twins import KIN_MAX, Twin, twins
 from bot.types import value
 
 FILE_MAX = 20 * 1024 * 1024
 """Bytes of one file, unless configured otherwise."""
-STAGE_BATCH = 500
-"""Entries staged in one transaction, so that no conversation waits for an import."""
 KEEP = 3
 """Generations that can be gone back to, the live one included."""
 DESK = "desk"
@@ -103,14 +113,28 @@ class Importer:
         What is live word for word already makes no generation: done twice is as good as once.
         """
         async with self._writing:
-            live = {entry.uid: entry for entry in await self._passages.entries()}
-            drafts = [d for d in drafts if d.uid not in live or not _stands(d, live[d.uid])]
-            removed = [entry for entry in removed if entry.uid in live]
-            if not drafts and not removed:
+            uids = [draft.uid for draft in drafts] + [entry.uid for entry in removed]
+            live = {head.uid: head for head in await self._passages.heads(uids)}
+            coming = [d for d in drafts if d.uid not in live or not _stands(d, live[d.uid])]
+            gone = [live[entry.uid] for entry in removed if entry.uid in live]
+            if not coming and not gone:
                 return ImportReport(generation=await self._generation())
-            replaced = [live[draft.uid] for draft in drafts if draft.uid in live]
-            plan = _Plan(drafts=tuple(drafts), retired=(*replaced, *removed))
-            return await self._apply(plan, list(live.values()), by=by, note=note)
+            generation = await self._passages.next_generation()
+            await self._stage(generation, coming)
+            gone += [live[draft.uid] for draft in coming if draft.uid in live]
+            after = {draft.uid: draft.hash for draft in coming}
+            return await self._switch(
+                Switch(generation=generation, at=self._clock.now(), by=by, note=note),
+                _Change(after=after, retired=tuple(gone)),
+            )
+
+    async def renew(self) -> int:
+        """Make the terms of entries anew that another version of the tokeniser made; how many.
+
+        Done file by file as well, by the next import of each; here for what no file gives.
+        """
+        async with self._writing:
+            return await self._renew()
 
     async def rollback(self, target: int, *, by: str) -> int:
         """Make the base what it was in generation `target`; the number of the new generation."""
@@ -134,33 +158,34 @@ class Importer:
                 )
             )
             await self._passages.purge(KEEP)
-            return generation
+            await self._renew()
+            return await self._generation()
 
     async def _import(
         self, files: Sequence[tuple[str, Path]], *, folder: str, by: str, progress: Progress
     ) -> ImportReport:
         async with self._writing:
             known = {source.uri: source for source in await self._passages.sources()}
-            parsed: list[tuple[SourceFile, Parsed]] = []
             failed: list[str] = []
-            for place, (uri, path) in enumerate(files):
-                progress(uri, place, len(files))
-                try:
-                    source, content = await asyncio.to_thread(self._read, uri, path, folder)
-                    if source != known.get(uri):
-                        parsed.append((source, await sandbox.parse(uri, content)))
-                except KnowledgeError as error:
-                    failed.append(str(error))
-            uris = {uri for uri, _ in files}
-            gone = [u for u, s in known.items() if folder and s.folder == folder and u not in uris]
-            report = await self._take(parsed, gone, by=by)
-            unchanged = len(files) - len(parsed) - len(failed)
+            with Spool() as spool:
+                parsed: list[tuple[SourceFile, Read]] = []
+                for place, (uri, path) in enumerate(files):
+                    progress(uri, place, len(files))
+                    try:
+                        source, content = await asyncio.to_thread(self._read, uri, path, folder)
+                        if source != known.get(uri):
+                            parsed.append((source, await parse(uri, content, spool)))
+                    except KnowledgeError as error:
+                        failed.append(str(error))
+                uris = {uri for uri, _ in files}
+                ours = {u for u, s in known.items() if folder and s.folder == folder}
+                report = await self._take(spool, parsed, sorted(ours - uris), by=by)
             return replace(
                 report,
                 files=len(files),
-                unchanged=unchanged,
+                unchanged=len(files) - len(parsed) - len(failed),
                 failed=tuple(failed),
-                notes=tuple(note for _, found in parsed for note in found.notes),
+                notes=tuple(note for _, read in parsed for note in read.notes),
             )
 
     def _read(self, uri: str, path: Path, folder: str) -> tuple[SourceFile, bytes]:
@@ -179,106 +204,144 @@ class Importer:
 
     async def _take(
         self,
-        parsed: Sequence[tuple[SourceFile, Parsed]],
+        spool: Spool,
+        parsed: Sequence[tuple[SourceFile, Read]],
         gone: Sequence[str],
         *,
         by: str,
     ) -> ImportReport:
         """Compare the files with what is live and switch to the difference."""
-        live = await self._passages.entries()
         if not parsed and not gone:
             return ImportReport(generation=await self._generation())
-        sources = tuple(source for source, _ in parsed)
-        drafts = [draft for _, found in parsed for draft in found.drafts]
-        uris = {source.uri for source in sources} | set(gone)
-        plan = replace(_difference(drafts, live, uris), sources=sources, forgotten=tuple(gone))
-        note = ", ".join(sorted(uris)[:5]) + (" …" if len(uris) > 5 else "")
-        return await self._apply(plan, live, by=by, note=note)
-
-    async def _apply(
-        self, plan: _Plan, live: Sequence[StoredEntry], *, by: str, note: str
-    ) -> ImportReport:
+        uris = {source.uri for source, _ in parsed} | set(gone)
+        difference = Difference(await self._passages.heads(), uris)
         generation = await self._passages.next_generation()
-        for start in range(0, len(plan.drafts), STAGE_BATCH):
-            await self._passages.stage(generation, plan.drafts[start : start + STAGE_BATCH])
-        revisions = _revisions(plan)
-        await self._passages.switch(
-            Switch(
-                generation=generation,
-                at=self._clock.now(),
-                by=by,
-                note=note,
-                retired=tuple(entry.id for entry in plan.retired),
-                sources=plan.sources,
-                forgotten=plan.forgotten,
-                revisions=revisions,
-            )
-        )
-        await self._passages.purge(KEEP)
-        retired = {entry.id for entry in plan.retired}
-        stayed = [entry for entry in live if entry.id not in retired]
-        return ImportReport(
+        for _, read in parsed:
+            batches = spool.batches(read.begin, read.end)
+            while batch := await asyncio.to_thread(next, batches, None):
+                await self._stage(generation, difference.coming(batch))
+        note = ", ".join(sorted(uris)[:5]) + (" …" if len(uris) > 5 else "")
+        switch = Switch(
             generation=generation,
+            at=self._clock.now(),
+            by=by,
+            note=note,
+            sources=tuple(source for source, _ in parsed),
+            forgotten=tuple(gone),
+        )
+        changed = _Change(after=difference.after, retired=tuple(difference.retired()))
+        return replace(await self._switch(switch, changed), kept=tuple(difference.kept))
+
+    async def _stage(self, generation: int, drafts: Sequence[EntryDraft]) -> None:
+        if drafts:
+            await self._passages.stage(generation, drafts)
+
+    async def _switch(self, switch: Switch, change: _Change) -> ImportReport:
+        """Make live what is staged, and say what that changed."""
+        revisions = change.revisions()
+        retired = tuple(head.id for head in change.retired)
+        await self._passages.switch(replace(switch, retired=retired, revisions=revisions))
+        await self._passages.purge(KEEP)
+        kin = await self._passages.kin(switch.generation, KIN_MAX)
+        return ImportReport(
+            generation=switch.generation,
             added=sum(revision.action == "added" for revision in revisions),
             changed=sum(revision.action == "changed" for revision in revisions),
             removed=sum(revision.action == "removed" for revision in revisions),
-            kept=plan.kept,
-            twins=await asyncio.to_thread(twins, askings(plan.drafts), askings(stayed)),
+            twins=twins(kin),
         )
+
+    async def _renew(self) -> int:
+        generation, after = 0, 0
+        retired: list[int] = []
+        while old := await self._passages.outdated(TERMS_VERSION, after, BATCH):
+            generation = generation or await self._passages.next_generation()
+            made = [renewed(entry, await self._passages.texts(entry.id)) for entry in old]
+            await self._stage(generation, [draft for draft in made if draft is not None])
+            retired += [entry.id for entry in old]
+            after = old[-1].id
+        if retired:
+            note = f"terms {TERMS_VERSION}"
+            switch = Switch(generation=generation, at=self._clock.now(), by="", note=note)
+            await self._passages.switch(replace(switch, retired=tuple(retired)))
+            await self._passages.purge(KEEP)
+        return len(retired)
 
     async def _generation(self) -> int:
         return next((known.id for known in await self._passages.generations() if known.live), 0)
 
 
 @value
-class _Plan:
-    """What comes and what goes."""
+class _Change:
+    """What comes, by uid with its hash, and what goes."""
 
-    drafts: tuple[EntryDraft, ...]
-    retired: tuple[StoredEntry, ...]
-    sources: tuple[SourceFile, ...] = ()
-    forgotten: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
+    after: dict[str, str]
+    retired: tuple[Head, ...]
 
-
-def _stands(draft: EntryDraft, live: StoredEntry) -> bool:
-    return (draft.hash, draft.source) == (live.hash, live.source)
-
-
-def _difference(drafts: Sequence[EntryDraft], live: Sequence[StoredEntry], uris: set[str]) -> _Plan:
-    """Only what differs moves; what people changed by hand stays theirs."""
-    theirs = {entry.uid: entry for entry in live if entry.source in uris}
-    others = {entry.uid: entry for entry in live if entry.source not in uris}
-    kept = tuple(d.uid for d in drafts if d.uid in others and others[d.uid].source == DESK)
-    coming: dict[str, EntryDraft] = {}
-    for draft in drafts:
-        if draft.uid in kept:
-            continue
-        taken = draft.uid in others or draft.uid in coming
-        named = replace(draft, uid=f"{draft.source}#{draft.uid}") if taken else draft
-        coming[named.uid] = named
-    same = {
-        uid for uid, draft in coming.items() if uid in theirs and theirs[uid].hash == draft.hash
-    }
-    return _Plan(
-        drafts=tuple(draft for uid, draft in coming.items() if uid not in same),
-        retired=tuple(entry for uid, entry in theirs.items() if uid not in same),
-        kept=kept,
-    )
-
-
-def _revisions(plan: _Plan) -> tuple[Revision, ...]:
-    before = {entry.uid: entry.hash for entry in plan.retired}
-    after = {draft.uid: draft.hash for draft in plan.drafts}
-    return tuple(
-        Revision(
-            uid=uid,
-            action="added" if uid not in before else "changed" if uid in after else "removed",
-            before=before.get(uid, ""),
-            after=after.get(uid, ""),
+    def revisions(self) -> tuple[Revision, ...]:
+        before = {head.uid: head.hash for head in self.retired}
+        return tuple(
+            Revision(
+                uid=uid,
+                action=_action(uid in before, uid in self.after),
+                before=before.get(uid, ""),
+                after=self.after.get(uid, ""),
+            )
+            for uid in {**self.after, **before}
         )
-        for uid in {**after, **before}
-    )
+
+
+def _action(was: bool, is_now: bool) -> Literal["added", "changed", "removed"]:  # noqa: FBT001  # two facts of one kind
+    if not was:
+        return "added"
+    return "changed" if is_now else "removed"
+
+
+class Difference:
+    """What of the files' drafts is new; fed some at a time, so that no import is held whole.
+
+    Only what differs moves; what people changed by hand stays theirs.
+    """
+
+    def __init__(self, live: Iterable[Head], uris: Collection[str]) -> None:
+        self._theirs: dict[str, Head] = {}
+        self._others: dict[str, str] = {}
+        for head in live:
+            if head.source in uris:
+                self._theirs[head.uid] = head
+            else:
+                self._others[head.uid] = head.source
+        self._seen: set[str] = set()
+        self._same: set[str] = set()
+        self.after: dict[str, str] = {}
+        self.kept: list[str] = []
+
+    def coming(self, drafts: Iterable[EntryDraft]) -> list[EntryDraft]:
+        """Those to be staged, under a name that no other entry has."""
+        return [fresh for draft in drafts if (fresh := self._fresh(draft)) is not None]
+
+    def retired(self) -> list[Head]:
+        """What is live of these files and stands in none of them as it is."""
+        return [head for uid, head in self._theirs.items() if uid not in self._same]
+
+    def _fresh(self, draft: EntryDraft) -> EntryDraft | None:
+        if self._others.get(draft.uid) == DESK:
+            self.kept.append(draft.uid)
+            return None
+        uid = draft.uid
+        if uid in self._others or uid in self._seen:
+            uid = f"{draft.source}#{uid}"
+        self._seen.add(uid)
+        live = self._theirs.get(uid)
+        if live is not None and live.hash == draft.hash:
+            self._same.add(uid)
+            return None
+        self.after[uid] = draft.hash
+        return draft if uid == draft.uid else replace(draft, uid=uid)
+
+
+def _stands(draft: EntryDraft, live: Head) -> bool:
+    return (draft.hash, draft.source) == (live.hash, live.source)
 
 
 def _files(root: Path) -> list[tuple[str, Path]]:

@@ -33,6 +33,7 @@ class Learning:
         self._watch = watch
         self._seen: dict[str, tuple[int, int]] | None = None
         self._fit: ImportReport | None = None
+        self._renewed = False
 
     async def begin(self) -> None:
         """The first import. Raises KnowledgeError when there is no such folder."""
@@ -44,6 +45,7 @@ class Learning:
         """Measure the base anew where it moved, and look at the folder, until cancelled."""
         while True:
             try:
+                await self._renew()
                 await self._measure()
                 await self._clock.sleep(LOOK_SECONDS)
                 await self._look()
@@ -71,6 +73,13 @@ class Learning:
                 removed=report.removed,
             )
             self._fit = report
+
+    async def _renew(self) -> None:
+        """Once, after an update that reads words otherwise."""
+        if not self._renewed:
+            if count := await self._knowledge.renew():
+                log.info("knowledge_indexed_anew", entries=count)
+            self._renewed = True
 
     async def _measure(self) -> None:
         """Refit once after the base moved: some seconds of CPU that no start waits for."""

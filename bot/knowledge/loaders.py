@@ -21,7 +21,7 @@ from bot.errors import KnowledgeError
 from bot.knowledge import drafts, files
 from bot.knowledge.chunk import Block, Heading, Section, Table, outline, paragraphs
 from bot.knowledge.port import EntryDraft
-from bot.knowledge.terms import TERMS_VERSION, fold, terms
+from bot.knowledge.terms import TERMS_VERSION, fold, worded
 from bot.types import value
 
 PARSER = f"1.{TERMS_VERSION}"
@@ -175,7 +175,7 @@ def _json_fields(uri: str, number: int, line: str) -> dict[str, list[str]]:
 def _faq(uri: str, line: int, fields: dict[str, list[str]]) -> EntryDraft:
     for needed in ("question", "answer"):
         cell = "\n".join(fields.get(needed, ()))
-        if not terms(cell):
+        if not worded(cell):
             raise KnowledgeError(f"{uri}, line {line}: the {needed} is empty")
         if len(cell) > FIELD_MAX:
             raise KnowledgeError(f"{uri}, line {line}: the {needed} is over {FIELD_MAX} characters")

@@ -6,7 +6,7 @@ Nobody but the knowledge base speaks to the store; the engine sees `ports.Knowle
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -17,7 +17,8 @@ from bot.types import Gap, Passage, value
 class TextDraft:
     """One indexed text of an entry to be.
 
-    `norm` is terms.fingerprint, `terms` space-separated, `mass` what terms.mass says of them.
+    `norm` is terms.fingerprint, `terms` the distinct ones, space-separated, `mass` what terms.mass
+    says of them, `kin` what terms.kin says; 0 for a chunk.
     """
 
     role: Literal["question", "alias", "chunk"]
@@ -25,11 +26,15 @@ class TextDraft:
     norm: str
     terms: str
     mass: float
+    kin: int = 0
 
 
 @value
 class EntryDraft:
-    """An entry to be stored. `uid` names it for people; `hash` changes with any of its content."""
+    """An entry to be stored. `uid` names it for people; `hash` changes with any of its content.
+
+    `make` is the version of the tokeniser that made its terms.
+    """
 
     uid: str
     source: str
@@ -40,11 +45,12 @@ class EntryDraft:
     answer: str | None = None
     url: str = ""
     locale: str = ""
+    make: int = 0
 
 
 @value
 class StoredEntry:
-    """What is live, without its texts: enough to compare with drafts."""
+    """What is live, without its texts."""
 
     id: int
     uid: str
@@ -55,6 +61,27 @@ class StoredEntry:
     answer: str | None = None
     url: str = ""
     locale: str = ""
+    make: int = 0
+
+
+class Head(NamedTuple):
+    """Of a live entry what a draft is compared with; small, since a base has many."""
+
+    id: int
+    uid: str
+    source: str
+    hash: str
+
+
+class Kin(NamedTuple):
+    """Two live questions of equal telling words, the second one new; with their answers."""
+
+    first: str
+    second: str
+    first_text: str
+    second_text: str
+    first_answer: str
+    second_answer: str
 
 
 @value
@@ -85,7 +112,7 @@ class Revision:
 
 @value
 class Switch:
-    """What becomes live in one transaction: staged entries come, `retired` entry ids go.
+    """What becomes live at once or not at all: staged entries come, `retired` entry ids go.
 
     `sources` are noted as imported, `forgotten` ones are gone. `revisions` say what changed.
     """
@@ -168,7 +195,10 @@ class Passages(Protocol):
         ...
 
     async def switch(self, change: Switch) -> None:
-        """Make a generation live, at once or not at all."""
+        """Make a generation live, at once or not at all.
+
+        However much it changes, no transaction holds the writer for long.
+        """
         ...
 
     async def purge(self, keep: int) -> None:
@@ -189,6 +219,22 @@ class Passages(Protocol):
 
     async def entries(self) -> list[StoredEntry]:
         """All live entries, by source and uid."""
+        ...
+
+    async def entry(self, uid: str) -> StoredEntry | None:
+        """The live entry of this name."""
+        ...
+
+    async def heads(self, uids: Sequence[str] | None = None) -> list[Head]:
+        """All live entries, or those of these names, as they are compared with drafts."""
+        ...
+
+    async def outdated(self, make: int, after: int, limit: int) -> list[StoredEntry]:
+        """Live entries of another make whose id is above `after`, by id."""
+        ...
+
+    async def kin(self, generation: int, limit: int) -> list[Kin]:
+        """Pairs of live FAQs alike in telling words, of which one came in this generation."""
         ...
 
     async def questions(self) -> list[Candidate]:

@@ -6,6 +6,7 @@ Small plain text is read here; whatever needs a library for its format, or is la
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import sys
 from pathlib import PurePosixPath
@@ -13,7 +14,9 @@ from pathlib import PurePosixPath
 import msgspec
 
 from bot.errors import KnowledgeError
-from bot.knowledge.loaders import LOADERS, Parsed, load
+from bot.knowledge.loaders import LOADERS, load
+from bot.knowledge.spool import Spool, pour
+from bot.types import value
 
 SECONDS = 60
 """What a file may take, of the wall and of the CPU."""
@@ -23,20 +26,52 @@ TRUSTED_MAX = 512 * 1024
 """Bytes of plain text that are read without a child: starting one costs 0.2 s."""
 
 
-class _Told(msgspec.Struct):
-    """What the child says: the entries, or why there are none."""
+@value
+class Read:
+    """What of the spool is a file's; `notes` say what of the file could not be read."""
 
-    parsed: Parsed | None = None
+    begin: int
+    end: int
+    notes: tuple[str, ...] = ()
+
+
+class _Told(msgspec.Struct):
+    """What the child says beside the entries, or why there are none."""
+
+    notes: tuple[str, ...] = ()
     error: str = ""
 
 
 async def parse(
-    uri: str, content: bytes, *, seconds: float = SECONDS, memory: int = MEMORY
-) -> Parsed:
-    """The entries of a file. Raises KnowledgeError, for a dead or slow child as well."""
+    uri: str, content: bytes, spool: Spool, *, seconds: float = SECONDS, memory: int = MEMORY
+) -> Read:
+    """Pour the entries of a file into the spool.
+
+    Raises KnowledgeError, for a dead or slow child as well; then the spool is as it was.
+    """
+    begin = spool.end()
     plain = PurePosixPath(uri).suffix.lower() in LOADERS
-    if plain and len(content) <= TRUSTED_MAX:
-        return await asyncio.to_thread(load, uri, content)
+    try:
+        if plain and len(content) <= TRUSTED_MAX:
+            notes = await asyncio.to_thread(_here, uri, content, spool)
+        else:
+            notes = await _in_child(uri, content, spool, seconds=seconds, memory=memory)
+    except KnowledgeError:
+        spool.cut(begin)
+        raise
+    return Read(begin=begin, end=spool.end(), notes=notes)
+
+
+def _here(uri: str, content: bytes, spool: Spool) -> tuple[str, ...]:
+    parsed = load(uri, content)
+    pour(spool.file, parsed.drafts)
+    return parsed.notes
+
+
+async def _in_child(
+    uri: str, content: bytes, spool: Spool, *, seconds: float, memory: int
+) -> tuple[str, ...]:
+    out = spool.file.fileno()
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -44,29 +79,31 @@ async def parse(
         uri,
         str(memory),
         str(max(1, round(seconds))),
+        str(out),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        pass_fds=(out,),
     )
     try:
         async with asyncio.timeout(seconds):
-            out, err = await child.communicate(content)
+            told, err = await child.communicate(content)
     except TimeoutError:
         raise KnowledgeError(f"{uri}: reading it took over {seconds:g} s; refused") from None
     finally:
         if child.returncode is None:
             child.kill()
             await child.wait()
-    return _heard(uri, child.returncode or 0, out, err)
+    return _heard(uri, child.returncode or 0, told, err)
 
 
-def _heard(uri: str, status: int, out: bytes, err: bytes) -> Parsed:
+def _heard(uri: str, status: int, out: bytes, err: bytes) -> tuple[str, ...]:
     """What became of the child."""
     if status == 0:
-        told = msgspec.msgpack.decode(out, type=_Told)
-        if told.parsed is not None:
-            return told.parsed
-        raise KnowledgeError(told.error)
+        told = msgspec.json.decode(out, type=_Told)
+        if told.error:
+            raise KnowledgeError(told.error)
+        return told.notes
     last = (err.decode(errors="replace").strip().splitlines() or [f"status {status}"])[-1]
     if status < 0 and "MemoryError" not in last:
         raise KnowledgeError(f"{uri}: reading it took too long or too much memory; refused")
@@ -76,16 +113,19 @@ def _heard(uri: str, status: int, out: bytes, err: bytes) -> Parsed:
 
 
 def main() -> None:
-    """The child: limit itself, read the file from stdin, write the entries to stdout."""
-    uri, memory, seconds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    """The child: limit itself, read the file from stdin, pour the entries into the spool."""
+    uri, memory, seconds, out = sys.argv[1], *map(int, sys.argv[2:5])
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     content = sys.stdin.buffer.read()
     try:
-        told = _Told(parsed=load(uri, content))
+        parsed = load(uri, content)
+        with os.fdopen(out, "wb") as file:
+            pour(file, parsed.drafts)
+        told = _Told(notes=parsed.notes)
     except KnowledgeError as error:
         told = _Told(error=str(error))
-    sys.stdout.buffer.write(msgspec.msgpack.encode(told))
+    sys.stdout.buffer.write(msgspec.json.encode(told))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Text to search terms, one way for indexing and asking.
 
 CJK runs become single characters and pairs; other words their English Snowball stem; codes such
-as AB-1234 stay whole beside their parts. No dictionary: measured better than word segmentation on
-Chinese FAQs. Every term is letters and digits only, so SQLite's unicode61 keeps it in one piece.
+as AB-1234 stay whole beside their parts; traditional characters read as simplified. No dictionary:
+measured better than word segmentation on Chinese FAQs. Every term is letters and digits only, so
+SQLite's unicode61 keeps it in one piece.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import pairwise
+from operator import add
 
 import Stemmer
 
-TERMS_VERSION = 2
+from bot.knowledge.script import simplified
+
+TERMS_VERSION = 3
 """Stored with the index; another number means the index is built anew."""
 
 _CJK = (
@@ -27,7 +30,8 @@ _CJK = (
 _RARE = "\U00020000-\U000323af"
 """Han extensions beyond the first plane; not every place in them is given to a character."""
 _RUNS = re.compile(
-    rf"(?:[{_CJK}]|(?=\w)[{_RARE}])+|[^\W_{_CJK}{_RARE}]+(?:[-_./][^\W_{_CJK}{_RARE}]+)*"
+    r"[a-z0-9]+(?![\w\-./])"  # most words; the rest of the pattern says the same, slower
+    rf"|(?:[{_CJK}]+|(?=\w)[{_RARE}])+|[^\W_{_CJK}{_RARE}]+(?:[-_./][^\W_{_CJK}{_RARE}]+)*"
 )
 _CJK_ANY = re.compile(rf"[{_CJK}{_RARE}]")
 _PARTS = re.compile(r"[\d]+|[^\W\d_]+")
@@ -68,24 +72,34 @@ LIGHT_WEIGHT = 0.35
 
 
 def fold(text: str) -> str:
-    """One form for what reads the same: widths, cases, accents and apostrophes folded."""
+    """One form for what reads the same: widths, cases, accents, scripts, apostrophes folded."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    if folded.isascii():
-        return _POSSESSIVE.sub("", folded).replace("'", "")
-    bare = _MARKS.sub("", unicodedata.normalize("NFD", folded))
-    bare = unicodedata.normalize("NFC", bare).replace("\u2019", "'")
-    return _POSSESSIVE.sub("", bare).replace("'", "")
+    if not folded.isascii():
+        bare = _MARKS.sub("", unicodedata.normalize("NFD", folded))
+        folded = simplified(unicodedata.normalize("NFC", bare)).replace("\u2019", "'")
+    return _POSSESSIVE.sub("", folded).replace("'", "") if "'" in folded else folded
+
+
+@lru_cache(maxsize=64)
+def _runs(text: str) -> tuple[str, ...]:
+    """The words and CJK runs of a text. A text that is stored is asked for several readings."""
+    return tuple(_RUNS.findall(fold(text)))
+
+
+def worded(text: str) -> bool:
+    """The text has a letter or digit: something to be found by."""
+    return bool(_runs(text))
 
 
 def terms(text: str) -> list[str]:
     """The search terms of a text, in order, repeats kept. Empty for text without any letter."""
     found: list[str] = []
-    for run in _RUNS.findall(fold(text)):
-        if _CJK_ANY.match(run):
-            found.extend(run)
-            found.extend(map("".join, pairwise(run)))
+    for run in _runs(text):
+        if not run.isascii() and _CJK_ANY.match(run):
+            found += run
+            found += map(add, run, run[1:])
         else:
-            found.extend(_word_terms(run))
+            found += _word_terms(run)
     return found
 
 
@@ -107,7 +121,19 @@ def mass(found: Iterable[str]) -> float:
 
 def normal(text: str) -> str:
     """The text with case, width, accents, punctuation and spacing folded away."""
-    return " ".join(_RUNS.findall(fold(text)))
+    return " ".join(_runs(text))
+
+
+def kin(found: Iterable[str], locale: str) -> int:
+    """Equal for distinct terms that ask for the same thing in one language; never 0.
+
+    Light terms are left out where there are others. Questions that meet here by chance are
+    compared in full anyway.
+    """
+    every = frozenset(found)
+    telling = " ".join(sorted((every - LIGHT) or every))
+    digest = hashlib.blake2b(f"{locale} {telling}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1 or 1
 
 
 def fingerprint(text: str) -> str:
@@ -122,7 +148,7 @@ def cjk_share(text: str) -> float:
     A foreign word counts as much as two characters, since it says about as much.
     """
     cjk = words = 0
-    for run in _RUNS.findall(fold(text)):
+    for run in _runs(text):
         if _CJK_ANY.match(run):
             cjk += len(run)
         else:

@@ -39,12 +39,12 @@ SELECT (SELECT coalesce(max(id), 0) FROM kb_entry) AS entry,
            AS generation;
 
 -- kb_add_entry: stage an entry; unseen until its generation is live
-INSERT INTO kb_entry (id, uid, source, kind, title, answer, url, locale, hash, since, until)
-VALUES (:id, :uid, :source, :kind, :title, :answer, :url, :locale, :hash, :since, :until);
+INSERT INTO kb_entry (id, uid, source, kind, title, answer, url, locale, hash, make, since, until)
+VALUES (:id, :uid, :source, :kind, :title, :answer, :url, :locale, :hash, :make, :since, :until);
 
 -- kb_add_text: stage one indexed text
-INSERT INTO kb_text (id, entry, role, ord, text, norm, terms, mass)
-VALUES (:id, :entry, :role, :ord, :text, :norm, :terms, :mass);
+INSERT INTO kb_text (id, entry, role, ord, text, norm, terms, mass, kin)
+VALUES (:id, :entry, :role, :ord, :text, :norm, :terms, :mass, :kin);
 
 -- kb_index_faq: put a question's terms into the index
 INSERT INTO kb_faq (rowid, terms) VALUES (:id, :terms);
@@ -58,9 +58,23 @@ INSERT INTO kb_faq (kb_faq, rowid, terms) VALUES ('delete', :id, :terms);
 -- kb_unindex_doc: take a chunk's terms out again; they must be what was put in
 INSERT INTO kb_doc (kb_doc, rowid, terms) VALUES ('delete', :id, :terms);
 
--- kb_retire: these entries are live no more from this generation on
+-- kb_retire: these entries are live no more from this generation on; until its switch they are
 UPDATE kb_entry SET until = :generation
  WHERE until > :generation AND id IN (SELECT value FROM json_each(:ids));
+
+-- kb_retired_early: entries that an import which died would have retired, some at a time
+SELECT id FROM kb_entry WHERE until > :live AND until < :forever LIMIT :limit;
+
+-- kb_keep: these entries stay live after all
+UPDATE kb_entry SET until = :forever WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- kb_count_staged: texts of one index that a generation brings
+SELECT count(*) AS texts FROM kb_entry AS e CROSS JOIN kb_text AS t ON t.entry = e.id
+ WHERE e.since = :generation AND (t.role = 'chunk') = :chunks;
+
+-- kb_count_retired: texts of one index that a generation no longer has
+SELECT count(*) AS texts FROM kb_entry AS e CROSS JOIN kb_text AS t ON t.entry = e.id
+ WHERE e.until = :generation AND (t.role = 'chunk') = :chunks;
 
 -- kb_retire_source: this file's record is superseded
 UPDATE kb_source SET until = :generation WHERE uri = :uri AND until > :generation;
@@ -76,12 +90,9 @@ INSERT INTO kb_generation (id, at, by, note) VALUES (:id, :at, :by, :note);
 INSERT INTO kb_revision (uid, action, before, after, by, at, generation)
 VALUES (:uid, :action, :before, :after, :by, :at, :generation);
 
--- kb_switch: make a generation live and count its rows
+-- kb_switch: make a generation live, and know how many rows it has more or fewer
 UPDATE kb_live SET generation = :generation,
-       faq_rows = (SELECT count(*) FROM kb_text AS t CROSS JOIN kb_entry AS e ON e.id = t.entry
-                    WHERE t.role <> 'chunk' AND e.since <= :generation AND e.until > :generation),
-       doc_rows = (SELECT count(*) FROM kb_text AS t CROSS JOIN kb_entry AS e ON e.id = t.entry
-                    WHERE t.role = 'chunk' AND e.since <= :generation AND e.until > :generation);
+       faq_rows = faq_rows + :faq_more, doc_rows = doc_rows + :doc_more;
 
 -- kb_calibrate: keep weights and thresholds
 UPDATE kb_live SET calibration = :calibration;
@@ -93,13 +104,16 @@ SELECT id FROM kb_entry WHERE since > :live
  LIMIT :limit;
 
 -- kb_texts: the indexed texts of an entry in order
-SELECT id, role, ord, text, norm, terms, mass FROM kb_text WHERE entry = :entry ORDER BY ord;
+SELECT id, role, ord, text, norm, terms, mass, kin FROM kb_text WHERE entry = :entry ORDER BY ord;
 
 -- kb_drop_texts: delete an entry's texts, after their index rows
 DELETE FROM kb_text WHERE entry = :entry;
 
 -- kb_drop_entry: delete an entry, after its texts
 DELETE FROM kb_entry WHERE id = :entry;
+
+-- kb_drop_revisions: changes that never came to be
+DELETE FROM kb_revision WHERE generation > :live;
 
 -- kb_drop_sources: records of files in no kept generation
 DELETE FROM kb_source WHERE until <= :oldest OR since > :live;
@@ -114,11 +128,37 @@ SELECT question, locale, confidence FROM gap WHERE at >= :since AND question <> 
 SELECT g.id, g.at, g.by, g.note, g.id = l.generation AS live
   FROM kb_generation AS g CROSS JOIN kb_live AS l ORDER BY g.id DESC;
 
--- kb_entries: all that is live, by source and uid
-SELECT e.id, e.uid, e.source, e.kind, e.title, e.hash, e.answer, e.url, e.locale
+-- kb_entries: all that is live, by source and uid; of one name where one is given
+SELECT e.id, e.uid, e.source, e.kind, e.title, e.hash, e.answer, e.url, e.locale, e.make
   FROM kb_live AS l CROSS JOIN kb_entry AS e
- WHERE e.since <= l.generation AND e.until > l.generation
+ WHERE e.since <= l.generation AND e.until > l.generation AND (:uid = '' OR e.uid = :uid)
  ORDER BY e.source, e.uid;
+
+-- kb_heads: all that is live, in brief
+SELECT e.id, e.uid, e.source, e.hash FROM kb_live AS l CROSS JOIN kb_entry AS e
+ WHERE e.since <= l.generation AND e.until > l.generation;
+
+-- kb_heads_of: of these names what is live, in brief
+SELECT e.id, e.uid, e.source, e.hash FROM kb_live AS l CROSS JOIN kb_entry AS e
+ WHERE e.since <= l.generation AND e.until > l.generation
+   AND e.uid IN (SELECT value FROM json_each(:uids));
+
+-- kb_outdated: live entries whose terms another version of the tokeniser made, by id
+SELECT e.id, e.uid, e.source, e.kind, e.title, e.hash, e.answer, e.url, e.locale, e.make
+  FROM kb_live AS l CROSS JOIN kb_entry AS e
+ WHERE e.id > :after AND e.since <= l.generation AND e.until > l.generation AND e.make <> :make
+ ORDER BY e.id LIMIT :limit;
+
+-- kb_kin: live questions of equal telling words, of which the later one came in this generation
+SELECT o.uid AS first, n.uid AS second, a.text AS first_text, b.text AS second_text,
+       o.answer AS first_answer, n.answer AS second_answer
+  FROM kb_entry AS n CROSS JOIN kb_text AS b ON b.entry = n.id AND b.kin <> 0
+ CROSS JOIN kb_text AS a ON a.kin = b.kin AND a.entry <> b.entry AND a.kin <> 0
+ CROSS JOIN kb_entry AS o ON o.id = a.entry
+ WHERE n.since = :generation AND n.until > :generation
+   AND o.since <= :generation AND o.until > :generation
+   AND (o.since < :generation OR a.id < b.id)
+ ORDER BY b.id, a.id LIMIT :limit;
 
 -- kb_questions: all live questions and aliases
 SELECT t.id, t.entry, e.kind, t.role, t.ord, t.text, t.terms, t.mass, t.norm, e.locale
@@ -131,7 +171,7 @@ SELECT s.uri, s.folder, s.sha256, s.parser FROM kb_live AS l CROSS JOIN kb_sourc
  WHERE s.since <= l.generation AND s.until > l.generation ORDER BY s.uri;
 
 -- kb_lost_entries: live in an older generation and not now
-SELECT id, uid, source, kind, title, hash, answer, url, locale FROM kb_entry
+SELECT id, uid, source, kind, title, hash, answer, url, locale, make FROM kb_entry
  WHERE since <= :target AND until > :target AND until <= :live;
 
 -- kb_new_entries: live now and not in an older generation
@@ -141,5 +181,7 @@ SELECT id FROM kb_entry WHERE since > :target AND since <= :live AND until > :li
 SELECT uri, folder, sha256, parser FROM kb_source WHERE since <= :target AND until > :target;
 
 -- kb_revisions: what changed, newest first
-SELECT uid, action, before, after, by, at, generation FROM kb_revision
- WHERE :uid = '' OR uid = :uid ORDER BY id DESC LIMIT :limit;
+SELECT r.uid, r.action, r.before, r.after, r.by, r.at, r.generation
+  FROM kb_live AS l CROSS JOIN kb_revision AS r
+ WHERE r.generation <= l.generation AND (:uid = '' OR r.uid = :uid)
+ ORDER BY r.id DESC LIMIT :limit;

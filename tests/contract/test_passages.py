@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.clock import SystemClock
-from bot.errors import BotError
+from bot.errors import BotError, StorageError
 from bot.knowledge import drafts
 from bot.knowledge.port import EntryDraft, Hits, Passages, Revision, SourceFile, Switch
 from bot.knowledge.rank import choose
@@ -90,9 +90,35 @@ async def test_a_switch_that_fails_changes_nothing(store: Passages) -> None:
     await make_live(store, faq("red lamp"))
     (old,) = await store.entries()
     change = Switch(generation=1, at=0, by="", note="", retired=(old.id,))
-    with pytest.raises(Exception, match="UNIQUE"):
+    with pytest.raises(StorageError, match="was live already"):
         await store.switch(change)
     assert [entry.title for entry in await store.entries()] == ["red lamp"]
+
+
+async def test_a_switch_that_dies_at_its_last_step_leaves_everything_live_and_no_trace(
+    store: Passages,
+) -> None:
+    """What goes and who changed it are written before the switch, and not seen before it."""
+    first = await make_live(store, faq("red lamp"))
+    (old,) = await store.entries()
+    broken = SourceFile(uri=None, folder="", sha256="", parser="")  # type: ignore[arg-type]
+    change = Switch(
+        generation=first + 1,
+        at=0,
+        by="",
+        note="",
+        retired=(old.id,),
+        sources=(broken,),
+        revisions=(Revision(uid="red lamp", action="removed"),),
+    )
+    with pytest.raises(Exception, match="NOT NULL"):
+        await store.switch(change)
+    assert await titles(store, "red lamp") == {"red lamp"}
+    assert [one.action for one in await store.revisions("", 9)] == ["added"]
+    await make_live(store, faq("blue lamp"))
+    assert {entry.title for entry in await store.entries()} == {"red lamp", "blue lamp"}
+    assert [one.action for one in await store.revisions("", 9)] == ["added", "added"]
+    assert (await find(store, "lamp")).rows["faq"] == 2
 
 
 async def test_purged_rows_leave_no_trace_in_the_index(store: Passages) -> None:

@@ -15,6 +15,7 @@ import pytest
 from bot.errors import KnowledgeError
 from bot.knowledge import files, sandbox
 from bot.knowledge.loaders import Parsed
+from bot.knowledge.spool import Spool
 
 HTML = """<html><head><title>Guide</title><script>alert(1)</script></head><body><nav>Menu</nav>
 <h1>Guide</h1><p>Hello <b>there</b>,<br>you.</p><h2>Returns</h2>
@@ -43,19 +44,29 @@ def here(library: str) -> bool:
     return importlib.util.find_spec(library) is not None
 
 
+async def parsed_of(
+    uri: str, content: bytes, *, seconds: float = sandbox.SECONDS, memory: int = sandbox.MEMORY
+) -> Parsed:
+    """What the file gives, read as an import reads it."""
+    with Spool() as spool:
+        read = await sandbox.parse(uri, content, spool, seconds=seconds, memory=memory)
+        drafts = [draft for batch in spool.batches(read.begin, read.end) for draft in batch]
+        return Parsed(drafts=tuple(drafts), notes=read.notes)
+
+
 async def parse_or_need(uri: str, content: bytes, library: str) -> Parsed | None:
     """What the file gives; None, after the message is checked, where the library is absent."""
     if here(library):
-        return await sandbox.parse(uri, content)
+        return await parsed_of(uri, content)
     with pytest.raises(KnowledgeError, match=rf"{uri}: .*frontdesk\[files\]"):
-        await sandbox.parse(uri, content)
+        await parsed_of(uri, content)
     return None
 
 
 async def refused(uri: str, content: bytes, library: str, why: str) -> None:
     why = why if here(library) else r"frontdesk\[files\]"
     with pytest.raises(KnowledgeError, match=rf"{uri}: .*{why}"):
-        await sandbox.parse(uri, content)
+        await parsed_of(uri, content)
 
 
 def pdf_of(*pages: str) -> bytes:
@@ -141,21 +152,34 @@ async def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.Monke
 async def test_a_large_text_is_read_in_the_child_as_here() -> None:
     text = "# A\n\n" + "Plain words here. " * 40_000
     assert len(text) > sandbox.TRUSTED_MAX
-    parsed = await sandbox.parse("a.md", text.encode())
+    parsed = await parsed_of("a.md", text.encode())
     assert sum(draft.title == "A" for draft in parsed.drafts) == 1
 
 
 async def test_a_child_that_takes_too_long_is_ended() -> None:
     with pytest.raises(KnowledgeError, match=r"a\.md: reading it took over 0\.05 s"):
-        await sandbox.parse("a.md", b"# A\n\nword " * 200_000, seconds=0.05)
+        await parsed_of("a.md", b"# A\n\nword " * 200_000, seconds=0.05)
 
 
 async def test_a_child_that_takes_too_much_memory_is_refused() -> None:
     with pytest.raises(KnowledgeError, match=r"a\.md: "):
-        await sandbox.parse("a.md", b"# A\n\nword word\n\n" * 400_000, memory=150 * 2**20)
+        await parsed_of("a.md", b"# A\n\nword word\n\n" * 400_000, memory=150 * 2**20)
+
+
+async def test_a_refused_file_leaves_nothing_between_those_that_are_read() -> None:
+    with Spool() as spool:
+        first = await sandbox.parse("a.txt", b"one", spool)
+        with pytest.raises(KnowledgeError, match="the answer is empty"):
+            await sandbox.parse(
+                "b.csv", b"question,answer\n" + b"A b?,C\n" * 90_000 + b"D,\n", spool
+            )
+        second = await sandbox.parse("c.md", b"# C\n\n" + b"word word. " * 60_000, spool)
+        assert second.begin == first.end
+        titles = [d.title for b in spool.batches(first.begin, second.end) for d in b]
+    assert titles == ["a", "C"]
 
 
 async def test_an_error_of_the_child_is_the_files_own(tmp_path: Path) -> None:
     rows = "question,answer\n" + "A b?,C\n" * 90_000 + "D,\n"
     with pytest.raises(KnowledgeError, match=r"big\.csv, line 90002: the answer is empty"):
-        await sandbox.parse("big.csv", rows.encode())
+        await parsed_of("big.csv", rows.encode())

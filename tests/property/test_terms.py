@@ -8,9 +8,10 @@ import hypothesis.strategies as st
 from hypothesis import example, given
 
 from bot.knowledge.chunk import PIECE_MAX, Section, pieces
+from bot.knowledge.script import simplified
 from bot.knowledge.terms import cjk_share, fingerprint, fold, normal, terms
 
-TEXT = st.text(max_size=200)
+TEXT = st.text(max_size=200) | st.text(alphabet="退貨货運ＡＢ9 a-'é", max_size=40)
 
 
 @given(TEXT)
@@ -42,6 +43,12 @@ def test_a_row_is_found_in_fts5_by_every_one_of_its_terms(text: str) -> None:
 @given(TEXT)
 def test_case_and_width_do_not_change_what_is_searched(text: str) -> None:
     assert terms(text) == terms(fold(text))
+
+
+@given(TEXT)
+def test_a_script_is_changed_sign_by_sign_and_once(text: str) -> None:
+    assert len(simplified(text)) == len(text)
+    assert simplified(simplified(text)) == simplified(text)
 
 
 @given(TEXT)

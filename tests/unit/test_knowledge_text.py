@@ -7,7 +7,7 @@ import pytest
 from bot.errors import KnowledgeError
 from bot.knowledge.chunk import PIECE_MAX, Section, Table, pieces
 from bot.knowledge.loaders import decode, load
-from bot.knowledge.terms import fingerprint, language, size, terms
+from bot.knowledge.terms import fingerprint, kin, language, size, terms
 
 
 def test_codes_stay_whole_beside_their_parts() -> None:
@@ -26,6 +26,20 @@ def test_english_words_meet_in_their_stem() -> None:
 
 def test_accents_widths_and_possessives_fold() -> None:
     assert terms("Café’s ＬＥＤ") == ["cafe", "led"]
+
+
+def test_both_chinese_scripts_and_all_widths_are_the_same_terms() -> None:
+    assert terms("退貨運費多少錢？") == terms("退货运费多少钱")
+    assert terms("訂單編號ＡＢ－１２３４") == terms("订单编号AB-1234")
+    assert fingerprint("請問怎麼開發票？") == fingerprint("请问怎么开发票")
+    assert terms("乾隆") == ["乾", "隆", "乾隆"]  # 乾 has two simplified forms, and is left alone
+
+
+def test_questions_of_the_same_telling_words_are_kin_in_one_language() -> None:
+    one, two = terms("How tall is the lamp?"), terms("how tall is a lamp")
+    assert kin(one, "en") == kin(two, "en") != kin(one, "zh")
+    assert kin(one, "en") != kin(terms("How tall is the shelf?"), "en")
+    assert kin(terms("what is it"), "en") != kin(terms("how is he"), "en")
 
 
 def test_questions_that_read_the_same_share_a_fingerprint() -> None:
