@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from hashlib import sha256
 
 from bot.errors import ModelError
 from bot.knowledge.followup import better, leans, rewrite_request
@@ -117,11 +118,17 @@ class Leaning:
         return replace(own, findings=found, question=text)
 
     async def _whole(self, question: Question, turns: Sequence[Turn]) -> tuple[str, ModelDone]:
-        """The message as one whole question in a model's words; empty when none came."""
+        """The message as one whole question in a model's words; empty when none came.
+
+        An answer that is tried again does not pay for them twice: they are kept by this very turn
+        of this memory.
+        """
+        prompt = rewrite_request(question.text, _said(turns))
         request = ChatRequest(
-            turns=(ChatTurn(role="user", content=rewrite_request(question.text, _said(turns))),),
+            turns=(ChatTurn(role="user", content=prompt),),
             locale=question.locale,
-            question=question.text,
+            question=sha256(f"{question.memory}\n{prompt}".encode()).hexdigest(),
+            cacheable=True,
             conversation=question.place.conversation,
             deadline=question.deadline,
             temperature=0.0,

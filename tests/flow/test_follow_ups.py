@@ -17,6 +17,7 @@ from bot.engine.handoff import Handoff
 from bot.engine.leaning import REWRITE_SECONDS, Leaning, Question, last_exchange
 from bot.errors import ModelUnavailable
 from bot.knowledge.base import KnowledgeBase
+from bot.model.cached import Cached
 from bot.ports import Model
 from bot.types import (
     ChatRequest,
@@ -147,6 +148,22 @@ async def test_a_model_words_what_the_free_search_cannot_find_and_its_cost_is_co
     assert done.route in {"direct", "grounded"}
     assert titles(done)[0] == "退款多久到账？"
     assert done.usage.total >= 99
+
+
+async def test_an_answer_that_is_tried_again_pays_for_its_wording_once() -> None:
+    """It is kept by the turn and the memory: nobody else's words are ever reused."""
+    found = FixedKnowledge(Findings(passages=(_PASSAGE,)))
+    wording: list[str | ModelEvent] = ["Why are lamps dear?", ModelDone(usage=Usage(prompt=90))]
+    model = ScriptedModel(wording, wording, wording)
+    leaning = Leaning(found, history(*EN), Cached(model, SystemClock()))
+    first = await leaning.find(asked("why", "en"), may_speak=True)
+    again = await leaning.find(asked("why", "en"), may_speak=True)
+    assert (first.usage.total, again.usage.total) == (90, 0)
+    other = replace(asked("why", "en"), memory=MemoryId("person:2"))
+    await leaning.find(other, may_speak=True)
+    later = Leaning(found, history(*EN, *FURNITURE), Cached(model, SystemClock()))
+    await later.find(asked("why", "en"), may_speak=True)
+    assert len(model.requests) == 3
 
 
 async def test_a_wording_that_finds_nothing_leaves_the_persons_own_words(
