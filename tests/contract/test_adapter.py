@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.errors import LeaseLost, NotWelcome, PlatformBusy, PlatformUnavailable, StorageBusy
-from bot.ports import Deletes, Intake
-from bot.types import Frame, IncomingMessage, RichText
+from bot.errors import LeaseLost, NotWelcome, PlatformBusy, PlatformUnavailable
+from bot.ports import Deletes
+from bot.types import Frame, RichText
 from tests.contract.adapters import STAGES, Fault, Stage
+from tests.fakes.store import Store
 
 
 @pytest.fixture(params=sorted(STAGES))
@@ -48,29 +49,6 @@ def frame(text: str, *, final: bool = True) -> Frame:
     return Frame(content=RichText(text=text), final=final)
 
 
-class Store:
-    """A sink; the first `failures` batches are refused."""
-
-    def __init__(self, failures: int = 0) -> None:
-        self.messages: list[IncomingMessage] = []
-        self._failures = failures
-        self._news = asyncio.Event()
-
-    async def __call__(self, intakes: Sequence[Intake]) -> None:
-        if self._failures:
-            self._failures -= 1
-            raise StorageBusy("locked")
-        self.messages += [found.message for found in intakes if found.message]
-        self._news.set()
-
-    async def first(self, count: int) -> list[IncomingMessage]:
-        async with asyncio.timeout(20):
-            while len(self.messages) < count:
-                self._news.clear()
-                await self._news.wait()
-        return self.messages
-
-
 @asynccontextmanager
 async def running(stage: Stage, store: Store) -> AsyncIterator[None]:
     task = asyncio.create_task(stage.adapter.run(store))
@@ -88,7 +66,7 @@ async def test_a_message_comes_in_whole_and_directed(stage: Stage) -> None:
     async with running(stage, store):
         await stage.say(stage.here, "first 你好")
         await stage.say(stage.here, "second")
-        first, second = await store.first(2)
+        first, second = await store.said(2)
     assert (first.text, second.text) == ("first 你好", "second")
     assert first.place.conversation == stage.here.conversation
     assert first.place.account == stage.adapter.account
@@ -103,7 +81,7 @@ async def test_what_was_not_stored_is_delivered_again(stage: Stage) -> None:
     store = Store(failures=1)
     async with running(stage, store):
         await stage.say(stage.here, "precious")
-        assert [m.text for m in await store.first(1)] == ["precious"]
+        assert [m.text for m in await store.said(1)] == ["precious"]
 
 
 async def test_a_redelivery_has_the_same_keys(stage: Stage) -> None:
@@ -112,9 +90,9 @@ async def test_a_redelivery_has_the_same_keys(stage: Stage) -> None:
     store = Store()
     async with running(stage, store):
         await stage.say(stage.here, "twice")
-        await store.first(1)
+        await store.said(1)
         await stage.cause("redeliver", stage.here)
-        first, again = await store.first(2)
+        first, again = await store.said(2)
     assert first == again
 
 

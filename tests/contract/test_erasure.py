@@ -172,11 +172,14 @@ async def test_what_remains_of_a_person_are_numbers(tmp_path: Path, clock: HandC
         person = await _converse(desk, "ann", SECRET, channel="anns", rounds=2)
         before = await desk.exports.of(person)
         assert len(before["conversation"]) == 4
-        assert SECRET in before["messages"][0]["text"]
+        for part in ("messages", "tickets", "summaries", "not_known"):
+            assert SECRET in str(before[part]), part
+        assert [one["skill"] for one in before["skills"]] == ["blog"] * 2
         await _forget(desk, "ann", person, channel="anns")
         after = await desk.exports.of(person)
         assert SECRET not in str(after)
-        assert (after["conversation"], after["messages"]) == ([], [])
+        for part in ("conversation", "messages", "summaries", "not_known"):
+            assert after[part] == []
         assert len(after["answers"]) == 2
         assert after["person"][0]["name"] == ""
     finally:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from bot.ports import Exchange
 from bot.types import AnswerId, MemoryId
 from storage import Stores
-from tests.contract.stores import clock, desk, lease_one, message, place, put, settlement
-
-__all__ = ["clock", "desk"]
+from tests.contract.stores import lease_one, message, place, put, settlement
 
 
 async def test_an_exchange_is_found_by_number_memory_and_place(desk: Stores) -> None:

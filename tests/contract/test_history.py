@@ -5,9 +5,7 @@ from __future__ import annotations
 from bot.ports import History
 from bot.types import Change, Forget, MemoryId
 from storage import Stores
-from tests.contract.stores import clock, desk, lease_one, message, put, settlement
-
-__all__ = ["clock", "desk"]
+from tests.contract.stores import lease_one, message, put, settlement
 
 MEMORY = MemoryId("memory")
 

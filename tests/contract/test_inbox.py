@@ -32,8 +32,6 @@ from storage import Stores
 from storage.database import Tx
 from tests.contract.stores import (
     HandClock,
-    clock,
-    desk,
     drain,
     intake,
     lease_one,
@@ -43,8 +41,6 @@ from tests.contract.stores import (
     settlement,
     texts,
 )
-
-__all__ = ["clock", "desk"]
 
 
 def test_the_store_is_an_inbox(desk: Stores) -> None:

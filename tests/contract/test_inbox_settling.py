@@ -9,8 +9,6 @@ from bot.types import IncomingMessage, Place
 from storage import Stores
 from tests.contract.stores import (
     HandClock,
-    clock,
-    desk,
     drain,
     intake,
     lease_one,
@@ -20,8 +18,6 @@ from tests.contract.stores import (
     settlement,
     texts,
 )
-
-__all__ = ["clock", "desk"]
 
 SETTLE = 700
 

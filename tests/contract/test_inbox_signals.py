@@ -10,8 +10,6 @@ from bot.types import Anchor, Lease, MessageRef, Signal
 from storage import Stores, stores
 from tests.contract.stores import (
     HandClock,
-    clock,
-    desk,
     drain,
     intake,
     lease_one,
@@ -23,9 +21,6 @@ from tests.contract.stores import (
 )
 from tests.fakes.inline_database import InlineDatabase
 from tests.fakes.loop import VirtualClock, run_virtual
-
-__all__ = ["clock", "desk"]
-
 
 # --- timers ------------------------------------------------------------------------------------
 

@@ -16,9 +16,7 @@ from bot.types import (
     Usage,
 )
 from storage import Stores
-from tests.contract.stores import HandClock, clock, desk, lease_one, message, put, settlement
-
-__all__ = ["clock", "desk"]
+from tests.contract.stores import HandClock, lease_one, message, put, settlement
 
 FULL = LedgerRow(
     at=200,

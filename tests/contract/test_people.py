@@ -9,9 +9,7 @@ import pytest
 from bot.ports import People
 from bot.types import Role, Sender, SetLocale
 from storage import Stores
-from tests.contract.stores import clock, desk, lease_one, message, place, put, settlement
-
-__all__ = ["clock", "desk"]
+from tests.contract.stores import lease_one, message, place, put, settlement
 
 ANN = Sender(user="1", name="Ann")
 

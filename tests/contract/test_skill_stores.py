@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from bot.types import Await, Change, Forget, MemoryId, PersonId, UseSkill
 from storage import Stores
-from tests.contract.stores import HandClock, clock, desk, lease_one, message, put, settlement
-
-__all__ = ["clock", "desk"]
+from tests.contract.stores import HandClock, lease_one, message, put, settlement
 
 MEMORY, ANN = MemoryId("memory"), PersonId(1)
 FORM = Await(word="blog", given='{"values":{"words":3}}', locale="zh", until=2_000)

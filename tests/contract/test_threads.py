@@ -7,9 +7,7 @@ from dataclasses import replace
 from bot.types import IncomingMessage, MemoryId, Place
 from storage import Stores
 from storage.retention import DAY_MS, Retention, prune
-from tests.contract.stores import HandClock, clock, desk, lease_one, message, place, put, settlement
-
-__all__ = ["clock", "desk"]
+from tests.contract.stores import HandClock, lease_one, message, place, put, settlement
 
 THREAD = place(thread="t1")
 MEMORY = MemoryId(THREAD.conversation)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from bot.ports import Tickets
 from bot.types import OpenTicket, PersonId
 from storage import Stores
-from tests.contract.stores import clock, desk, lease_one, message, place, put, settlement
-
-__all__ = ["clock", "desk"]
+from tests.contract.stores import lease_one, message, place, put, settlement
 
 
 async def _open(desk: Stores, position: int, person: int, channel: str = "1") -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,9 +15,8 @@ from adapters.slack.adapter import SlackAdapter
 from adapters.slack.events import nobody
 from adapters.slack.normalise import Me, thread_place
 from bot.config import Secret, SlackConfig
-from bot.errors import StorageBusy
-from bot.ports import Intake
-from bot.types import Frame, IncomingMessage, Place, RichText, Signal
+from bot.types import Frame, Place, RichText
+from tests.fakes import store as shelf
 from tests.fakes.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, FakeSlack
 
 
@@ -34,30 +33,15 @@ class QuickClock:
         await asyncio.sleep(seconds / 50)
 
 
-class Store:
-    """A sink that keeps what it is given, or fails as often as told."""
+class Store(shelf.Store):
+    """A sink, and who is in exchange with the desk in a thread."""
 
     def __init__(self) -> None:
-        self.intakes: list[Intake] = []
-        self.failures = 0
+        super().__init__()
         self.party: set[str] = set()
-
-    async def __call__(self, intakes: Sequence[Intake]) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise StorageBusy
-        self.intakes.extend(intakes)
 
     async def engaged(self, place: Place) -> Collection[str]:
         return self.party
-
-    @property
-    def messages(self) -> list[IncomingMessage]:
-        return [intake.message for intake in self.intakes if intake.message]
-
-    @property
-    def signals(self) -> list[Signal]:
-        return [intake.signal for intake in self.intakes if intake.signal]
 
 
 def adapter_for(

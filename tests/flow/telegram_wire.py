@@ -1,9 +1,9 @@
-"""The Telegram adapter on the strict fake's wire, and a sink that may fail."""
+"""The Telegram adapter on the strict fake's wire, on a clock that hurries."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -12,13 +12,8 @@ import pytest
 from adapters.telegram.adapter import TelegramAdapter
 from bot.clock import SystemClock
 from bot.config import Secret, TelegramConfig
-from bot.errors import (
-    StorageBusy,
-)
-from bot.ports import (
-    Intake,
-)
 from bot.types import Frame, Place, RichText
+from tests.fakes.store import Store
 from tests.fakes.telegram import FakeTelegram, serve
 
 
@@ -31,30 +26,6 @@ class QuickClock(SystemClock):
     async def sleep(self, seconds: float) -> None:
         self.rests.append(seconds)
         await asyncio.sleep(min(seconds, 0.002))
-
-
-class Store:
-    """A sink that keeps what it is given, and fails as often as told."""
-
-    def __init__(self, failures: int = 0) -> None:
-        self.kept: list[Intake] = []
-        self.failures = failures
-        self.news = asyncio.Event()
-
-    async def __call__(self, intakes: Sequence[Intake]) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise StorageBusy("locked")
-        self.kept.extend(intakes)
-        self.news.set()
-
-    async def texts(self, count: int) -> list[str]:
-        """The first `count` messages, waited for."""
-        async with asyncio.timeout(10):
-            while len(self.kept) < count:
-                self.news.clear()
-                await self.news.wait()
-        return [found.message.text if found.message else "" for found in self.kept]
 
 
 def allow() -> None:

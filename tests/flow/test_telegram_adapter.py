@@ -22,12 +22,11 @@ from bot.errors import (
     PlatformRefused,
     PlatformUnavailable,
 )
-from bot.ports import (
-    Intake,
-)
+from bot.ports import Intake
 from bot.types import Button, Frame, MessageRef, Place, RichText, Span
+from tests.fakes.store import Store
 from tests.fakes.telegram import FakeTelegram, serve
-from tests.flow.telegram_wire import QuickClock, Store, allow, desk, place, polling, say
+from tests.flow.telegram_wire import QuickClock, allow, desk, place, polling, say
 
 # --- in ---
 
@@ -70,7 +69,7 @@ async def test_a_kill_between_storing_and_confirming_brings_the_same_keys_again(
         adapter.stored = real  # type: ignore[method-assign]
         async with polling(adapter, after):
             await after.texts(1)
-    first, again = before.kept[0], after.kept[0]
+    first, again = before.intakes[0], after.intakes[0]
     assert first.delivery == again.delivery
     assert first.message is not None
     assert again.message is not None
@@ -89,8 +88,8 @@ async def test_a_poison_update_harms_no_other() -> None:
         assert await store.texts(4) == ["before", "", "", "after"]
         fake.say(ada, "next batch")
         await store.texts(5)
-    assert [bool(found.error) for found in store.kept] == [False, True, True, False, False]
-    assert '"chat":7' in store.kept[1].raw
+    assert [bool(found.error) for found in store.intakes] == [False, True, True, False, False]
+    assert '"chat":7' in store.intakes[1].raw
 
 
 async def test_a_second_poller_is_waited_out() -> None:
@@ -150,8 +149,8 @@ async def test_a_press_is_answered_after_it_was_stored() -> None:
             assert await store.texts(1) == ["fb:7:u"]
             async with asyncio.timeout(5):
                 await fake.presses[press].wait()
-    assert store.kept[0].message is not None
-    assert store.kept[0].message.alone
+    assert store.intakes[0].message is not None
+    assert store.intakes[0].message.alone
 
 
 async def test_a_flood_of_presses_is_stored_whole_and_echoed_within_bounds() -> None:
