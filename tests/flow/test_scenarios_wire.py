@@ -78,13 +78,15 @@ def telegram_on_the_wire(*, flood: bool = True) -> FakeTelegram:
 
 @asynccontextmanager
 async def telegram_desk(
-    script: Script, telegram: FakeTelegram, *, pace: str = "official"
+    script: Script, telegram: FakeTelegram, *, pace: str = "official", streaming: str = "edits"
 ) -> AsyncIterator[VirtualDesk]:
     """Long polling, by python-telegram-bot, until the block is left."""
     clock, database = SystemClock(), InlineDatabase.open()
     kept = stores(database, clock)
     async with serve(telegram) as root:
-        config = TelegramConfig(token=Secret(telegram.token), api_root=root, pace=pace)
+        config = TelegramConfig(
+            token=Secret(telegram.token), api_root=root, pace=pace, streaming=streaming
+        )
         adapter = TelegramAdapter(config, clock, random=Random(1))
         worker = worker_over(script, kept, adapter, clock)
 
@@ -113,6 +115,15 @@ TELEGRAM: Mapping[str, Run] = {
     "S4": partial(scenarios._one, group=False, flood=False, low=400, high=900, faults=True),
     "S5": scenarios._topics,
     "S6": partial(banned, scenarios._banned),
+    "D1": partial(
+        scenarios._one,
+        group=False,
+        flood=True,
+        low=500,
+        high=1500,
+        faults=False,
+        streaming="drafts",
+    ),
 }
 
 # --- Slack ------------------------------------------------------------------------------------
