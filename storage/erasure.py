@@ -80,6 +80,12 @@ async def _export(tx: Tx, person: PersonId) -> JsonObject:
             await tx.run("their_tickets", person=person),
             ("reason", "summary", "opened_at", "closed_at"),
         ),
+        "summaries": _plain(
+            await tx.run("their_summaries", memory=f"person:{person}"),
+            ("key", "summary"),
+        ),
+        "not_known": _plain(await tx.run("their_gaps", person=person), ("question", "at")),
+        "skills": _plain(await tx.run("their_uses", person=person), ("skill", "at")),
         "feedback": _plain(await tx.run("their_feedback", person=person), ("answer", "good", "at")),
         "answers": _plain(
             await tx.run("their_ledger", person=person),

@@ -175,5 +175,15 @@ SELECT reason, summary, opened_at, closed_at FROM ticket WHERE person = :person 
 SELECT at, platform, route, outcome, model, prompt_tokens, completion_tokens FROM ledger
  WHERE person = :person ORDER BY at, id;
 
+-- their_summaries: for an export; of the memory that is theirs alone
+SELECT key, summary FROM memory WHERE key = :memory AND summary <> '';
+
+-- their_gaps: for an export
+SELECT question, at FROM gap
+ WHERE question <> '' AND answer IN (SELECT answer FROM ledger WHERE person = :person) ORDER BY id;
+
+-- their_uses: for an export
+SELECT skill, at FROM skill_use WHERE person = :person ORDER BY at;
+
 -- their_feedback: for an export
 SELECT answer, good, at FROM feedback WHERE person = :person ORDER BY at;

@@ -14,3 +14,28 @@ RETURNING id;
 DELETE FROM turn WHERE (memory, seq) IN (
     SELECT memory, seq FROM turn WHERE said_at < :before ORDER BY said_at LIMIT :slice)
 RETURNING seq;
+
+-- prune_summaries: in short what was said in memories of which nothing else is kept any more
+UPDATE memory SET summary = '' WHERE id IN (
+    SELECT id FROM memory m WHERE summary <> '' AND NOT EXISTS (
+        SELECT 1 FROM turn t WHERE t.memory = m.id AND t.said_at >= :before)
+     ORDER BY id LIMIT :slice) RETURNING id;
+
+-- prune_gaps: the words of questions asked long ago; that something was not known stays
+UPDATE gap SET question = '' WHERE id IN (
+    SELECT id FROM gap WHERE at < :before AND question <> '' ORDER BY at LIMIT :slice)
+RETURNING id;
+
+-- prune_tickets: what was written when a person was needed; an open one is still of use
+UPDATE ticket SET summary = '' WHERE id IN (
+    SELECT id FROM ticket WHERE closed_at < :before AND summary <> '' ORDER BY id LIMIT :slice)
+RETURNING id;
+
+-- prune_broadcasts: texts that everybody had long ago, and drafts that nobody sent
+UPDATE broadcast SET text = '' WHERE id IN (
+    SELECT id FROM broadcast WHERE coalesce(done_at, drafted_at) < :before AND text <> ''
+       AND (done_at IS NOT NULL OR started_at IS NULL) ORDER BY id LIMIT :slice) RETURNING id;
+
+-- prune_forms: questions of commands that nobody waits for an answer to
+DELETE FROM form WHERE (person, memory) IN (
+    SELECT person, memory FROM form WHERE until < :before LIMIT :slice) RETURNING person;

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from bot.types import Anchor, MemoryId, MessageRef, PersonId, Signal, Turn
+from dataclasses import replace
+
+from bot.types import (
+    Anchor,
+    Await,
+    DraftBroadcast,
+    Gap,
+    LedgerRow,
+    MemoryId,
+    MessageRef,
+    OpenTicket,
+    PersonId,
+    Sender,
+    Signal,
+    StartBroadcast,
+    Turn,
+)
 from storage import Stores
 from storage.retention import DAY_MS, Retention, prune
 from tests.contract.stores import (
     HandClock,
-    clock,
-    desk,
     drain,
     intake,
     lease_one,
@@ -17,8 +31,6 @@ from tests.contract.stores import (
     put,
     settlement,
 )
-
-__all__ = ["clock", "desk"]
 
 
 async def test_settled_messages_go_after_their_days_and_open_ones_never(
@@ -81,3 +93,38 @@ async def test_signals_go_too(desk: Stores, clock: HandClock) -> None:
     await desk.inbox.put([intake(signal=stop)])
     pruned = await prune(desk.database, Retention(), now=clock.now() + 8 * DAY_MS)
     assert pruned["signals"] == 1
+
+
+async def test_words_that_were_kept_for_a_purpose_go_when_what_was_said_does(
+    desk: Stores, clock: HandClock
+) -> None:
+    """A summary, a gap, a closed ticket, a broadcast; what counts stays, and open tickets do."""
+    person = (await desk.people.person(place("a"), Sender(user="a"))).id
+    for channel in ("a", "b"):
+        await put(desk, message(1, channel=channel, user=channel))
+        said = settlement(
+            memory=f"person:{channel}",
+            person=person,
+            changes=(
+                Gap(question="why?", locale="en"),
+                OpenTicket(reason="r", staff=place("staff"), summary="why?"),
+                Await(word="w", given="why?", locale="en", until=clock.now()),
+                DraftBroadcast(code="1", text="hello"),
+                StartBroadcast(code="1"),
+            ),
+            ledger=LedgerRow(at=clock.now(), route="abstained", outcome="answered", total_ms=1),
+        )
+        turns = (Turn(role="user", text="why?", said_at=clock.now()),)
+        await desk.inbox.settle(await lease_one(desk), replace(said, turns=turns))
+        await desk.summaries.put(MemoryId(f"person:{channel}"), "in short", through=0)
+    [first, _] = await desk.files.tickets(9)
+    await desk.files.close_ticket(first.id, at=clock.now())
+    kinds = ("summaries", "gaps", "tickets", "broadcasts", "forms")
+    young = await prune(desk.database, Retention(), now=clock.now() + 80 * DAY_MS)
+    assert [young[kind] for kind in kinds] == [0, 0, 0, 0, 2]
+    old = await prune(desk.database, Retention(), now=clock.now() + 91 * DAY_MS)
+    assert [old[kind] for kind in kinds] == [2, 2, 1, 2, 0]
+    again = await prune(desk.database, Retention(), now=clock.now() + 99 * DAY_MS)
+    assert not any(again.values())
+    assert len(await desk.ledger.rows(0, 10**15)) == 2
+    assert sorted(one.summary for one in await desk.files.tickets(9)) == ["", "why?"]
