@@ -102,6 +102,8 @@ class KnowledgeBase:
         `before` is an earlier question that this one leans on.
         """
         looked = await self.look(question, locale=locale, before=before)
+        if looked.seen is not None and self._dense is not None:
+            self._dense.helped()
         judged = judge(looked)
         return Findings(
             passages=await self.passages(looked, limit=limit),

@@ -16,7 +16,7 @@ from typing import Literal
 import structlog
 
 from bot.clock import Clock
-from bot.errors import ModelError
+from bot.errors import ContentBlocked, ModelError, TooLong
 from bot.knowledge.confidence import Calibration
 from bot.knowledge.fit import Fit, Seen, decode
 from bot.knowledge.fusion import Weights
@@ -88,7 +88,6 @@ class Dense:
             return None
         near = await self._off_loop(matrix, vector, list(ids))
         rows = await self.vectors.candidates(near.ids, generation=generation)
-        self._helped += 1
         return Seen(near=near, rows=tuple(rows), scales=matrix.scales, fit=self._fit)
 
     @property
@@ -100,6 +99,10 @@ class Dense:
     def weights(self) -> Weights:
         """What nearness counts, by kind of entry."""
         return self._fit.weights
+
+    def helped(self) -> None:
+        """Somebody's search was made with meaning; those of a self-test do not count."""
+        self._helped += 1
 
     def health(self) -> Health:
         """From real traffic, and from the last look at the vectors."""
@@ -141,10 +144,7 @@ class Dense:
         unknown = {normal(text[:MEANT_MAX]): text[:MEANT_MAX] for text in questions}
         wanted = [key for key in unknown if key and key not in self._remembered][:REMEMBERED]
         for start in range(0, len(wanted), self.embedder.batch):
-            keys = wanted[start : start + self.embedder.batch]
-            texts = [unknown[key] for key in keys]
-            for key, vector in zip(keys, await self.embedder.embed(texts, query=True), strict=True):
-                self._remember(key, vector)
+            await self._learn({key: unknown[key] for key in wanted[start:][: self.embedder.batch]})
 
     async def close(self) -> None:
         """Let go of what is under way; the embedder is closed by whoever made it."""
@@ -152,6 +152,18 @@ class Dense:
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _learn(self, questions: dict[str, str]) -> None:
+        """Remember vectors of these; a question that is refused for what it says is left out."""
+        try:
+            vectors = await self.embedder.embed([*questions.values()], query=True)
+        except (ContentBlocked, TooLong):
+            if len(questions) > 1:
+                for key, text in questions.items():
+                    await self._learn({key: text})
+            return
+        for key, vector in zip(questions, vectors, strict=True):
+            self._remember(key, vector)
 
     # --- within ---------------------------------------------------------------------------------
 

@@ -42,7 +42,7 @@ class Weights(msgspec.Struct, frozen=True):
     """What nearness counts, by the kind of entry."""
 
     faq: float = 0.4
-    doc: float = 0.3
+    doc: float = 0.2
 
 
 USUAL = Weights()
