@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
 from bot.config import AccessConfig, DeskConfig
-from bot.errors import ModelError
+from bot.errors import ModelError, ReplyCut
 from bot.i18n import say
-from bot.types import ModelDone, ModelEvent
+from bot.types import (
+    AnswerId,
+    Done,
+    Grounds,
+    Lease,
+    MemoryId,
+    ModelDone,
+    ModelEvent,
+    Place,
+    ReplyEvent,
+    Retract,
+    Text,
+)
 from tests.fakes.glm import Behaviour, FakeGlm, frame, raw, says, sse
+from tests.fakes.loop import run_virtual
 from tests.fakes.scripted import ScriptedModel
 from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram import Chat, Shown
@@ -21,6 +35,7 @@ from tests.flow.running import Running, running, until
 from tests.flow.slack_service import says as stands
 from tests.flow.slack_service import served
 from tests.flow.spoken import ANN, BOB, GROUP, Spoken, spoken
+from tests.flow.virtual_desk import begin, fake, virtual_desk
 
 GO_ON, CUT = say("en", "answer.go_on"), say("en", "answer.cut")
 HEAD = "The lamp has a cable of two metres, a switch on its foot, and"
@@ -133,6 +148,54 @@ async def test_on_slack_too(slack: FakeSlack, tmp_path: Path, mode: str) -> None
         assert len(texts) == 3
         assert REST.strip() in texts[1]
         assert HEAD[-30:] not in texts[1]
+
+
+# --- on virtual time ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["cut", "stopped", "whole", "nothing"])
+def test_a_rest_that_was_shown_counts_however_it_ended(end: str) -> None:
+    """The first part is gone on with once; only where nothing of the rest came, it may be again."""
+
+    async def play(lease: Lease) -> AsyncGenerator[ReplyEvent, None]:
+        yield begin(lease)
+        if lease.messages[0].message.text == "问":
+            yield Text(delta="前半。")
+            yield Done(route="open", finish="truncated")
+            return
+        yield Grounds(route="open", continues=AnswerId(1))
+        if end != "nothing":
+            yield Text(delta="后半的一些内容，够长了。")
+        await asyncio.sleep(5.0)
+        if end == "cut":
+            raise ReplyCut
+        if end == "nothing":
+            yield Retract(key="error.retracted")
+        yield Done(route="open", remember=end != "nothing")
+
+    async def main() -> None:
+        telegram = fake()
+        chat = telegram.private()
+        async with virtual_desk(play, telegram) as one:
+            telegram.say(chat, "问")
+            await one.quiet()
+            telegram.say(chat, "续")
+            await asyncio.sleep(3.0)
+            if end == "stopped":
+                telegram.say(chat, "/stop")
+            await one.quiet()
+            place = Place(platform="telegram", account="4242", channel="1001", private=True)
+            memory = MemoryId(f"memory:{place.conversation}")
+            store = one.stores.continuations
+            first = await store.broken_off(AnswerId(1), place, memory, limit=9)
+            assert first is not None
+            assert first.continued == (end != "nothing")
+            rest = await store.broken_off(AnswerId(2), place, memory, limit=9)
+            assert (rest.pieces if rest else None) == (
+                ("前半。", "后半的一些内容，够长了。") if end == "cut" else None
+            )
+
+    run_virtual(main())
 
 
 # --- spoken to, without a platform --------------------------------------------------------------
