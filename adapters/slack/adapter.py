@@ -316,11 +316,10 @@ class SlackAdapter:
         if whispered_to(ref.place):
             await self._respond(ref, guard, replace_original=True, **_shown(frame))
             return
-        if self._native is None or not await self._native.show(ref, frame, guard):
-            await self._change(UPDATE, ref, guard, final=frame.final, **_shown(frame))
-            self._status(ref.place, "active" if frame.final else "processing")
-        elif frame.final:
-            self._status(ref.place, "active")
+        if self._native is not None and await self._native.show(ref, frame, guard):
+            return  # a stream begins and ends its thread's session by itself
+        await self._change(UPDATE, ref, guard, final=frame.final, **_shown(frame))
+        self._status(ref.place, "active" if frame.final else "processing")
 
     async def _streamed(self, place: Place, guard: Guard) -> MessageRef | None:
         """A stream of Slack's own, which shows by itself that we are at work."""

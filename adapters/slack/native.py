@@ -185,8 +185,9 @@ class Native:
     async def _stop(
         self, ref: MessageRef, guard: Guard, *, final: bool = True, **more: Any
     ) -> None:
+        """End it. Without more text a second time is as good as once."""
         args = {**_named(ref), **more}
-        await self._calls.call(STOP, args, guard=guard, final=final, repeats=False)
+        await self._calls.call(STOP, args, guard=guard, final=final, repeats=not more)
 
     def _forget_old(self, now: float) -> None:
         """Streams whose answers were never finished here."""

@@ -266,6 +266,20 @@ async def test_an_end_of_unknown_outcome_is_made_sure_of_by_an_edit(
 
 
 @pytest.mark.parametrize("fault", ["lost", "500", "garbage", "network"])
+async def test_an_end_without_text_is_repeated_until_the_message_can_be_edited(
+    fake: FakeSlack, desk: SlackAdapter, fault: str
+) -> None:
+    """The text turned out otherwise, and the first call to end the stream fails."""
+    place = thread(fake, desk)
+    ref = await begun(desk, place)
+    await grow(desk, ref, "Seven working days")
+    fake.faults[STOP] = fault
+    await desk.edit(ref, frame("Eight days."), guard=free)
+    assert only(fake, place).markdown == "Eight days."
+    assert methods(fake)[:4] == [START, APPEND, STOP, STOP]
+
+
+@pytest.mark.parametrize("fault", ["lost", "500", "garbage", "network"])
 async def test_a_start_of_unknown_outcome_leaves_one_empty_message_at_most(
     fake: FakeSlack, desk: SlackAdapter, fault: str
 ) -> None:
