@@ -13,7 +13,7 @@ WORKDIR /src
 # Dependencies before the code: a change of the code leaves this layer alone. Wheels only, because
 # the slim base has no compiler and a source build would link the system's older SQLite.
 COPY requirements/ requirements/
-RUN pip install --require-hashes --only-binary :all: -r requirements/run.txt -r requirements/charts.txt -r requirements/files.txt
+RUN pip install --require-hashes --only-binary :all: -r requirements/run.txt -r requirements/charts.txt -r requirements/files.txt -r requirements/local.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY bot/ bot/
 COPY adapters/ adapters/

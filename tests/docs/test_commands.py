@@ -81,6 +81,7 @@ NOT_RUN = {
     "openssl rand -hex 32": "another program's; nothing of ours in it",
     "python -m venv": "told of as run by hand",
     "pip install --require-hashes --only-binary :all:": "told of as run by hand",
+    ".venv/bin/pip install --require-hashes -r requirements/local.txt": "a package index",
     "chown 10001:10001": "root, and named without a path",
     "make test": "this very suite",
     "make soak": "the long proof; the target exists, see below",
