@@ -20,6 +20,8 @@ from bot.types import AnswerId, Attachment, IncomingMessage, Place, Sender, Sign
 Json = Mapping[str, Any]
 
 _SAID = (None, "file_share", "thread_broadcast")
+_CONTROL = "stop"
+"""A word that is never about anything, and never waits."""
 _QUIET = frozenset(("quiet", "be quiet", "安静", "别说话", "不要说话"))
 _STOP = re.compile(r"^stop:(\d+)$")
 _SHORTCUT = re.compile(r"(thread|message):([a-z][a-z0-9_-]{0,31})", re.ASCII)
@@ -114,7 +116,9 @@ def subject(body: Json, me: Me, words: Collection[str]) -> tuple[str, str] | Non
     if event.get("type") not in ("message", "app_mention") or not event.get("thread_ts"):
         return None
     bare = _bare(readable(event.get("text") or "", me=me.user, people={})).removeprefix("/")
-    about = bare in words and event["thread_ts"] != event.get("ts") and not event.get("files")
+    if bare == _CONTROL or bare not in words or event.get("files"):
+        return None
+    about = event["thread_ts"] != event.get("ts")
     return (event["channel"], event["thread_ts"]) if about and calls_me(body, me) else None
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.slack.failures import refusal
-from adapters.slack.normalise import Me, Setting, joined_thread, normalise, position
+from adapters.slack.normalise import Me, Setting, joined_thread, normalise, position, subject
 from bot.errors import (
     MessageGone,
     NotWelcome,
@@ -156,3 +156,19 @@ def test_a_429_always_names_a_wait() -> None:
     assert refusal("m", 429, "", 7.0).retry_after == 7.0
     assert refusal("m", 429, "", None).retry_after == 30.0
     assert refusal("m", 429, "", 0.0).retry_after == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ("summarize", True), ("/Summarize!", True), ("stop", False), ("summarize it", False),
+        ("hello", False),
+    ],
+)  # fmt: skip
+def test_only_a_bare_word_in_a_thread_is_about_that_thread(text: str, about: bool) -> None:
+    """Stop waits for no look at it."""
+    words = frozenset(("summarize", "stop"))
+    body = said(f"<@{BOT}> {text}", thread_ts="1600000000.000100")
+    found = ("C1", "1600000000.000100") if about else None
+    assert subject(body, ME, words) == found
+    assert subject(said(f"<@{BOT}> {text}"), ME, words) is None
