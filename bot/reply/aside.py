@@ -8,6 +8,7 @@ from dataclasses import replace
 import structlog
 
 from bot.errors import (
+    MessageGone,
     NotWelcome,
     PlatformBusy,
     PlatformError,
@@ -175,7 +176,7 @@ class Aside(Screen):
         if known is None or known.ref is None:
             try:
                 await self._send_file(post, number, paper.file)
-            except (PlatformRefused, NotWelcome) as error:
+            except (PlatformRefused, NotWelcome, MessageGone) as error:
                 # A place may take texts only; one that takes nothing says so to the text as well.
                 log.warning("paper_refused", answer_id=self._hold.lease.id, error=str(error))
                 return False

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.i18n import say
+from tests.fakes.glm import FakeGlm, says
 from tests.fakes.inline_database import InlineDatabase
 from tests.fakes.loop import run_virtual
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack.core import Refusal
 from tests.fakes.telegram.core import FakeTelegram, Fault, Refused
 from tests.flow.answers import fits
+from tests.flow.slack_desk import until
+from tests.flow.slack_service import served
 from tests.flow.test_deliver import PLACEHOLDERS, rows, turns
 from tests.flow.virtual_desk import Killer, Written, fake, virtual_desk
 
@@ -102,6 +108,34 @@ def test_where_documents_are_refused_the_code_is_text(monkeypatch: pytest.Monkey
         assert fits(screen(telegram), WHOLE) == ""
 
     virtual(main())
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_on_slack_too(tmp_path: Path, *, refused: bool) -> None:
+    """In the same thread; an app that lacks the scope for files shows the code."""
+    slack = FakeSlack(tiers=False)
+    await slack.start()
+    slack.core.users = {"U1": {"real_name": "Ann", "locale": "zh-CN"}}
+    if refused:
+
+        def lacks(args: Any) -> None:
+            raise Refusal("missing_scope")
+
+        slack.core._files_getUploadURLExternal = lacks  # type: ignore[assignment]
+    async with FakeGlm() as glm, served(slack, "socket", tmp_path, glm=glm):
+        glm.default = says(*(TEXT[at : at + 400] for at in range(0, len(TEXT), 400)))
+        root = slack.say("U1", "D1", "打印五百行怎么写？")
+        end = "print(499)" if refused else LINE
+        await until(lambda: any(end in m.markdown for m in slack.core.shown("D1")))
+        await until(lambda: any("👍" in m.buttons() for m in slack.core.shown("D1")))
+        shown = slack.core.shown("D1", thread=root)
+    await slack.close()
+    texts = "".join(message.markdown for message in shown if not message.files)
+    assert ("print(250)" in texts, LINE in texts) == (refused, not refused)
+    files = [name for message in shown for name in message.files]
+    assert [slack.core.uploads[name] for name in files] == (
+        [] if refused else [CODE.encode() + b"\n"]
+    )
 
 
 async def _killed(at: int) -> tuple[FakeTelegram, bool]:
