@@ -20,6 +20,15 @@ from tests.fakes import store as shelf
 from tests.fakes.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, FakeSlack
 
 
+class Hand:
+    """A clock moved by hand, in seconds."""
+
+    seconds = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 class QuickClock:
     """Runs fifty times as fast as the wall, so that Retry-After costs no test a second."""
 

@@ -13,15 +13,7 @@ import pytest
 
 from tests.fakes.slack import BOT_TOKEN, FakeSlack, SlackCore
 from tests.fakes.slack.core import Refusal
-
-
-class Hand:
-    """A clock moved by hand."""
-
-    seconds = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.flow.slack_desk import Hand
 
 
 @pytest.fixture

@@ -8,17 +8,9 @@ import pytest
 
 from tests.fakes.slack.core import TEAM, Refusal, Shown, SlackCore
 from tests.fakes.slack.streams import LIFE_SECONDS
+from tests.flow.slack_desk import Hand
 
 START, APPEND, STOP = "chat.startStream", "chat.appendStream", "chat.stopStream"
-
-
-class Hand:
-    """A clock moved by hand."""
-
-    seconds = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture

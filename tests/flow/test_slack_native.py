@@ -11,12 +11,15 @@ from adapters.slack.normalise import thread_place
 from adapters.slack.stream import Stream
 from bot.errors import MessageGone, PlatformBusy, PlatformUnavailable
 from bot.types import Button, MessageRef, Place
+from tests.fakes.loop import VirtualClock, run_virtual
 from tests.fakes.slack import FakeSlack
-from tests.fakes.slack.core import Shown
+from tests.fakes.slack.core import Shown, SlackCore
+from tests.fakes.slack.direct import DirectSlack
 from tests.flow.slack_desk import Store, adapter_for, count, frame, free, me_of, running
 
 START, APPEND, STOP = "chat.startStream", "chat.appendStream", "chat.stopStream"
 UPDATE, POST = "chat.update", "chat.postMessage"
+FAULTS = pytest.mark.parametrize("fault", ["lost", "500", "garbage", "network"])
 REFUSED = (
     *("channel_type_not_supported", "unknown_method", "missing_scope", "team_not_found"),
     *("missing_recipient_user_id", "missing_recipient_team_id", "not_allowed_token_type"),
@@ -56,6 +59,14 @@ def asked(desk: SlackAdapter, place: Place) -> None:
 async def begun(desk: SlackAdapter, place: Place) -> MessageRef:
     """A message in which text is going to grow."""
     return await desk.send(place, frame("Looking it up…", grows=True), guard=free)
+
+
+async def said(fake: FakeSlack, desk: SlackAdapter, text: str) -> tuple[Place, MessageRef]:
+    """A stream in which this was appended."""
+    place = thread(fake, desk)
+    ref = await begun(desk, place)
+    await grow(desk, ref, text)
+    return place, ref
 
 
 async def grow(desk: SlackAdapter, ref: MessageRef, text: str) -> None:
@@ -207,9 +218,7 @@ async def test_a_text_that_turns_out_otherwise_is_edited_in_the_same_message(
     fake: FakeSlack, desk: SlackAdapter
 ) -> None:
     """And from then on edits go on; there is no second message and no second end."""
-    place = thread(fake, desk)
-    ref = await begun(desk, place)
-    await grow(desk, ref, "Seven working days")
+    place, ref = await said(fake, desk, "Seven working days")
     await grow(desk, ref, "Eight working days, I think")
     assert only(fake, place).markdown == "Eight working days, I think"
     await desk.edit(ref, frame("Eight days."), guard=free)
@@ -223,9 +232,7 @@ async def test_a_stream_that_takes_no_more_goes_on_by_edits(
     fake: FakeSlack, desk: SlackAdapter, error: str, method: str
 ) -> None:
     """Ended by Slack after five minutes, or too long for it: the text is whole all the same."""
-    place = thread(fake, desk)
-    ref = await begun(desk, place)
-    await grow(desk, ref, "Seven ")
+    place, ref = await said(fake, desk, "Seven ")
     fake.core.streams.refuse[method].append(error)
     await grow(desk, ref, "Seven working")
     await desk.edit(ref, frame("Seven working days."), guard=free)
@@ -233,7 +240,7 @@ async def test_a_stream_that_takes_no_more_goes_on_by_edits(
     assert not fake.core.streams.live(only(fake, place))
 
 
-@pytest.mark.parametrize("fault", ["lost", "500", "garbage", "network"])
+@FAULTS
 async def test_an_append_of_unknown_outcome_is_not_repeated(
     fake: FakeSlack, desk: SlackAdapter, fault: str
 ) -> None:
@@ -250,13 +257,11 @@ async def test_an_append_of_unknown_outcome_is_not_repeated(
     assert methods(fake) == [START, APPEND, STOP, UPDATE, UPDATE]
 
 
-@pytest.mark.parametrize("fault", ["lost", "500", "garbage", "network"])
+@FAULTS
 async def test_an_end_of_unknown_outcome_is_made_sure_of_by_an_edit(
     fake: FakeSlack, desk: SlackAdapter, fault: str
 ) -> None:
-    place = thread(fake, desk)
-    ref = await begun(desk, place)
-    await grow(desk, ref, "Seven working days")
+    place, ref = await said(fake, desk, "Seven working days")
     fake.faults[STOP] = fault
     await desk.edit(ref, frame("Seven working days."), guard=free)
     message = only(fake, place)
@@ -265,21 +270,19 @@ async def test_an_end_of_unknown_outcome_is_made_sure_of_by_an_edit(
     assert UPDATE in methods(fake)
 
 
-@pytest.mark.parametrize("fault", ["lost", "500", "garbage", "network"])
+@FAULTS
 async def test_an_end_without_text_is_repeated_until_the_message_can_be_edited(
     fake: FakeSlack, desk: SlackAdapter, fault: str
 ) -> None:
     """The text turned out otherwise, and the first call to end the stream fails."""
-    place = thread(fake, desk)
-    ref = await begun(desk, place)
-    await grow(desk, ref, "Seven working days")
+    place, ref = await said(fake, desk, "Seven working days")
     fake.faults[STOP] = fault
     await desk.edit(ref, frame("Eight days."), guard=free)
     assert only(fake, place).markdown == "Eight days."
     assert methods(fake)[:4] == [START, APPEND, STOP, STOP]
 
 
-@pytest.mark.parametrize("fault", ["lost", "500", "garbage", "network"])
+@FAULTS
 async def test_a_start_of_unknown_outcome_leaves_one_empty_message_at_most(
     fake: FakeSlack, desk: SlackAdapter, fault: str
 ) -> None:
@@ -372,3 +375,35 @@ async def test_who_stops_a_stream_stops_the_answer(fake: FakeSlack) -> None:
     assert (signal.position or 0) > store.messages[0].position
     assert only(fake, place).markdown == "Seven working\n\n(stopped)"
     assert methods(fake) == [START, APPEND, APPEND, UPDATE]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "calls"),
+    [
+        (200.0, [START, APPEND, APPEND, STOP]),
+        (250.0, [START, APPEND, STOP, UPDATE, UPDATE]),
+        (400.0, [START, APPEND, STOP, UPDATE, UPDATE]),
+    ],
+)
+def test_a_stream_is_left_before_slack_ends_it(seconds: float, calls: list[str]) -> None:
+    """On virtual time: the model was silent for so long. Late or not, the text is whole."""
+
+    async def main() -> None:
+        clock = VirtualClock()
+        core = SlackCore(lambda: 1_700_000_000 + clock.monotonic())
+        core.messages["D1", "1.0"] = Shown(channel="D1", ts="1.0", user="U1")
+        slow = DirectSlack(core, clock)
+        await slow.start()
+        place = thread_place(me_of(slow), "D1", "1.0")
+        ref = await begun(slow, place)
+        await grow(slow, ref, "Seven working")
+        await clock.sleep(seconds)
+        await grow(slow, ref, "Seven working days")
+        await slow.edit(ref, frame("Seven working days."), guard=free)
+        (message,) = core.shown("D1", thread="1.0")
+        assert message.markdown == "Seven working days."
+        kept = (START, APPEND, STOP, UPDATE, POST)
+        assert [call.method for call in core.calls if call.method in kept] == calls
+        await slow.close()
+
+    run_virtual(main())
