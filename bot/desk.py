@@ -131,7 +131,7 @@ async def _dense(
     config: Config, vectors: Vectors, clock: Clock, stack: AsyncExitStack, *, read_only: bool
 ) -> Dense | None:
     """Search by meaning where an embedder is set; a desk that runs loads its vectors beside it."""
-    embedder = build_embedder(config.embedder, clock)
+    embedder = build_embedder(config.embedder, clock, mask=config.privacy.mask)
     if embedder is None:
         return None
     from bot.knowledge.dense import Dense

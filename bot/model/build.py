@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from contextlib import aclosing
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -60,8 +61,12 @@ def build_model(config: Config, clock: Clock, *, report: Report | None = None) -
     return Thrifty(either(links), thrifty=either(cheap), knowledge=last)
 
 
-def build_embedder(config: EmbedderConfig, clock: Clock) -> Embedder | None:
-    """What the settings ask for. Raises ConfigError where the extra for it is not installed."""
+def build_embedder(
+    config: EmbedderConfig, clock: Clock, *, mask: Collection[str] = ()
+) -> Embedder | None:
+    """What the settings ask for; questions leave the machine masked. Raises ConfigError where the
+    extra for it is not installed.
+    """
     if config.kind == "none":
         return None
     from bot.model.local import LocalEmbedder, missing
@@ -72,7 +77,7 @@ def build_embedder(config: EmbedderConfig, clock: Clock) -> Embedder | None:
         raise ConfigError(missing(config.kind))
     from bot.model.embedding import HttpEmbedder
 
-    return HttpEmbedder(config, clock, random=random.random)
+    return HttpEmbedder(config, clock, random=random.random, mask=mask)
 
 
 async def ask_once(model: Model, clock: Clock) -> None:

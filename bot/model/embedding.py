@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from bot.errors import ModelError, ModelRefused, ModelUnavailable
 from bot.model.auth import Bearer
 from bot.model.client import open_session
 from bot.model.failures import envelope, error_of, error_page
+from bot.model.masking import Vault
 from bot.model.retrying import pause, worth_retrying
 
 BATCH = 64
@@ -42,7 +43,8 @@ class HttpEmbedder:
     """`ports.Embedder` over HTTP.
 
     Texts of the base are asked for again as a model would be; a person waits for a question, so
-    that is asked once. `random` gives numbers from 0 to 1.
+    that is asked once. `random` gives numbers from 0 to 1. `mask` names kinds of personal numbers
+    (masking.KINDS) that questions are sent without.
     """
 
     batch = BATCH
@@ -54,6 +56,7 @@ class HttpEmbedder:
         clock: Clock,
         *,
         random: Callable[[], float],
+        mask: Collection[str] = (),
         session: Callable[[], aiohttp.ClientSession] = open_session,
     ) -> None:
         host = urlsplit(config.base_url).netloc
@@ -61,12 +64,15 @@ class HttpEmbedder:
         self._config = config
         self._clock = clock
         self._random = random
+        self._mask = mask
         self._open_session = session
         self._session: aiohttp.ClientSession | None = None
         self._auth = Bearer(config.api_key)
 
     async def embed(self, texts: Sequence[str], *, query: bool) -> list[array[float]]:
         found: list[array[float]] = []
+        if query and self._mask:
+            texts = [Vault(self._mask, [text]).mask(text) for text in texts]
         for start in range(0, len(texts), BATCH):
             some = texts[start : start + BATCH]
             found += await (self._once(some) if query else self._patiently(some))

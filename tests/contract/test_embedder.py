@@ -182,6 +182,23 @@ async def test_a_wrong_key_or_address_is_refused_and_the_key_is_never_told() -> 
     assert "wrong" not in str(caught.value)
 
 
+async def test_questions_leave_without_the_numbers_that_are_to_be_masked() -> None:
+    """What the settings keep from the model is kept from the embedder; the base's own texts are
+    the team's and go as they are.
+    """
+    text = "mail ann@example.com or 0171 2345678"
+    async with FakeEmbeddings() as glm:
+        settings = EmbedderConfig(kind="openai", base_url=glm.url, api_key=Secret(fake.KEY))
+        made = HttpEmbedder(settings, HandClock(), random=lambda: 0.5, mask={"email"})
+        await made.embed([text], query=True)
+        await made.embed([text], query=False)
+        await made.close()
+    question, passage = (call["input"][0] for call in glm.calls)
+    assert "ann@example.com" not in question
+    assert question.startswith("mail ")
+    assert passage == text
+
+
 # --- what is installed --------------------------------------------------------------------------
 
 
