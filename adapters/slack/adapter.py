@@ -51,6 +51,7 @@ _SHARED = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, interval=3.0
 _STREAMED = Limits(
     text_max=TEXT_MAX, measure=measure, spans_max=300, interval=0.7, growth=1.1, interval_max=3.0
 )
+"""One answer alone may append every 0.6 s (100 a minute); several share that as `ready` tells."""
 _WHISPER = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, edits=False, placeholder=False)
 
 log = logging.getLogger("frontdesk.slack")
