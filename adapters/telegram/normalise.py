@@ -259,7 +259,7 @@ def _incoming(update: Update, message: Message, me: Me) -> IncomingMessage | Non
         reply_to=_reply_to(message),
         quoted=_quoted(message),
         quoted_user=_quoted_user(message),
-        attachments=attachments,
+        attachments=attachments or (_material(message) if word is not None else ()),
     )
 
 
@@ -346,6 +346,13 @@ def _quoted(message: Message) -> str | None:
     if quoted is None and replied is not None:
         quoted = replied.text or replied.caption
     return clean(quoted) if quoted else None
+
+
+def _material(message: Message) -> tuple[Attachment, ...]:
+    """The file that a command is about: the one replied to. Beside words, a picture is none."""
+    replied = _answered(message)
+    found = _attachments(replied) if replied else ()
+    return tuple(one for one in found if one.kind == "document" or not _quoted(message))
 
 
 def _quoted_user(message: Message) -> str | None:

@@ -31,6 +31,10 @@ class Front(Protocol):
         """Say it plainly, where the desk has just asked something."""
         ...
 
+    async def ask_about(self, name: str, content: bytes, text: str) -> str:
+        """Send a file, then say this in answer to it; what the desk said to that."""
+        ...
+
 
 class OnTelegram:
     """A private chat; what it is about is replied to."""
@@ -51,6 +55,16 @@ class OnTelegram:
 
     async def say(self, text: str) -> str:
         return await self.ask(text)
+
+    async def ask_about(self, name: str, content: bytes, text: str) -> str:
+        self._run.telegram.files[name] = content
+        file = {"file_id": name, "file_unique_id": name, "file_name": name}
+        file |= {"file_size": len(content), "mime_type": "text/plain"}  # type: ignore[dict-item]
+        sent = self._run.telegram.say(self._chat, None, document=file)
+        await self._next()
+        replied = {"message_id": sent, "date": 1, "chat": self._chat.json(), "document": file}
+        self._run.telegram.say(self._chat, text, reply_to_message=replied)
+        return await self._next()
 
     def _said(self) -> list[str]:
         return bot_says(self._run.telegram, self._chat.id)
@@ -83,6 +97,12 @@ class OnSlack:
             while not await self._adapter._party(place):
                 await asyncio.sleep(0.01)
         self._slack.say("U1", "C1", escaped(text), thread=self._thread)
+        return await self._next()
+
+    async def ask_about(self, name: str, content: bytes, text: str) -> str:
+        thread = self._slack.upload("U2", "C1", "", name, content)
+        self._slack.say("U1", "C1", f"<@{BOT}> {text}", thread=thread)
+        self._thread, self._heard = thread, 0
         return await self._next()
 
     def _said(self) -> list[str]:

@@ -296,3 +296,25 @@ def test_a_mention_outside_of_the_text_is_no_mention(offset: int, length: int) -
     fake.say(fake.group(), "😀 text", entities=[mark])
     assert read(fake.queue[-1]).message is None
     assert utf16("😀") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "caption", "kind", "taken"),
+    [
+        ("/summarize", None, "document", True),
+        ("/summarize", "the minutes", "document", True),
+        ("what is this?", None, "document", False),
+        ("/summarize", None, "photo", True),
+        ("/summarize", "the minutes", "photo", False),
+    ],
+)
+def test_a_command_is_about_the_file_that_it_replies_to(
+    text: str, caption: str | None, kind: str, taken: bool
+) -> None:
+    fake = FakeTelegram()
+    ada = fake.private()
+    file: Any = {"file_id": "f1", "file_unique_id": "u", "width": 1, "height": 1}
+    replied = {"message_id": 1, "date": 1, "chat": ada.json(), "caption": caption}
+    replied[kind] = [file] if kind == "photo" else file
+    fake.say(ada, text, reply_to_message=replied)
+    assert [one.id for one in said(fake).attachments] == (["f1"] if taken else [])
