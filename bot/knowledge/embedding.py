@@ -33,6 +33,9 @@ REST_FIRST, REST_MOST = 5.0, 300.0
 FORGOTTEN = 500
 """Vectors of another embedder deleted in one transaction."""
 
+_WARM = "Hello?"
+"""Asked at the start: reading the weights takes longer than anybody's question waits."""
+
 Told = Callable[[Standing], None]
 """Called with how far it is."""
 
@@ -57,9 +60,12 @@ class Embedding:
 
     async def run(self) -> None:
         """Keep up until cancelled. What fails is told once, and tried again after a rest."""
-        failures = 0
+        failures, warm = 0, False
         while True:
             try:
+                if not warm:
+                    await self._dense.ready((_WARM,))
+                    warm = True
                 if await self._dense.vectors.generation() != self._seen:
                     await self.keep_up()
             except (KnowledgeError, ModelError, StorageError) as error:
