@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.types import Place
+from tests.fakes.slack import FakeSlack
+from tests.fakes.slack.core import TEAM
 from tests.fakes.telegram.core import FakeTelegram
 from tests.flow.running import ADMIN, running, until
+from tests.flow.slack_service import says, served
 from tests.flow.test_desk import bot_says
 
 
@@ -55,3 +58,23 @@ async def test_a_notice_that_reached_no_staff_raises_the_same_alarm(tmp_path: Pa
         await until(lambda: alarms(telegram, ADMIN))
         await until(lambda: run.service.idle)
     assert alarms(telegram, ADMIN) == 1
+
+
+async def test_on_slack_the_lost_notice_itself_is_the_sign(tmp_path: Path) -> None:
+    """Slack tells a bot nothing of its removal (that event wants a scope of its own)."""
+    slack = FakeSlack(tiers=False)
+    await slack.start()
+    slack.core.users = {"U1": {"real_name": "Root"}, "U2": {"real_name": "Ann"}}
+    slack.core.channels |= {"D2": "im", "C9": "channel"}
+    staff = Place(platform="slack", account=TEAM, channel="C9")
+    admins = frozenset({f"slack:{TEAM}/U1"})
+    try:
+        async with served(slack, "socket", tmp_path, admins=admins, staff=staff):
+            slack.say("U1", "D1", "hello")
+            await until(lambda: slack.core.shown("D1"))
+            del slack.core.channels["C9"]
+            slack.say("U2", "D2", "I want to talk to a human")
+            await until(lambda: says(slack, "D1", "I cannot write to the staff place (C9)"))
+            assert not says(slack, "D2", "staff place")
+    finally:
+        await slack.close()
