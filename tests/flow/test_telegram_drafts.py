@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.errors import ModelUnavailable
+from bot.errors import ModelUnavailable, StorageBusy
 from bot.i18n import say
 from bot.types import Done, File, Grounds, Notice, Progress, Replace, Text
 from tests.fakes.glm import says
@@ -412,6 +412,26 @@ def test_trouble_before_any_text_is_told_in_a_message() -> None:
         tried: list[int] = []
         good = script(Grounds(route="open"), *typed(TEXT, 2.0), Done(route="open"))
         bad = script(Grounds(route="open"), 0.5, ModelUnavailable("down"))
+
+        def play(lease: Any) -> Any:
+            tried.append(1)
+            return (bad if len(tried) == 1 else good)(lease)
+
+        telegram, chat = await told(play)
+        (message,) = telegram.standing(chat)
+        assert say("zh", "error.retrying") in [version.text for version in message.history]
+        assert message.text == TEXT
+
+    virtual(main())
+
+
+def test_text_that_was_only_in_a_draft_does_not_count_as_standing() -> None:
+    """It fades: when the answer has to be tried again later, the person is told so."""
+
+    async def main() -> None:
+        tried: list[int] = []
+        good = script(Grounds(route="open"), *typed(TEXT, 2.0), Done(route="open"))
+        bad = script(Grounds(route="open"), *typed(TEXT, 2.0), StorageBusy("locked"))
 
         def play(lease: Any) -> Any:
             tried.append(1)
