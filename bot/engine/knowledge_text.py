@@ -91,7 +91,7 @@ def _weighed(found: Explanation, locale: str) -> list[str]:
     if found.weights is None:
         return [say(locale, "kb.embedder_passed_over", name=found.embedder)]
     weights = {"faq": f"{found.weights.faq:.1f}", "doc": f"{found.weights.doc:.1f}"}
-    return [say(locale, "kb.embedder_weighed", name=found.embedder, share="100 %", **weights)]
+    return [say(locale, "kb.embedder_weighed", name=found.embedder, share="100%", **weights)]
 
 
 def embedder(health: Health, locale: str) -> str:

@@ -57,7 +57,7 @@ async def test_explaining_shows_both_halves_of_each_score_or_that_meaning_was_pa
     found = await made.kb.explain("bring a Hund", locale="en")
     text = told.explained(found, "en")
     assert (
-        say("en", "kb.embedder_weighed", name="words/64", faq="0.4", doc="0.2", share="100 %")
+        say("en", "kb.embedder_weighed", name="words/64", faq="0.4", doc="0.2", share="100%")
         in text
     )
     assert f"{found.found[0].lexical:.2f} ~ {found.found[0].nearness:.2f}" in text
