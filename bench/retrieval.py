@@ -30,6 +30,7 @@ from bot.knowledge.cases import Case
 from bot.knowledge.chunk import Section
 from bot.knowledge.confidence import FEATURES
 from bot.knowledge.evaluate import Outcome, calibration_error, count, outcomes
+from bot.knowledge.meaning import Row
 from bot.knowledge.port import EntryDraft, Switch
 from bot.knowledge.spool import BATCH
 from bot.model.local import LocalEmbedder
