@@ -12,6 +12,7 @@ from adapters.slack.adapter import SlackAdapter
 from adapters.slack.normalise import thread_place
 from tests.fakes.glm import FakeGlm, computed
 from tests.fakes.slack import BOT, FakeSlack
+from tests.fakes.telegram.core import FakeTelegram
 from tests.flow.running import Running, running
 from tests.flow.slack_desk import me_of
 from tests.flow.slack_service import served
@@ -76,37 +77,45 @@ class OnTelegram:
 
 
 class OnSlack:
-    """A channel, where the desk is mentioned; what it is about begins the thread."""
+    """Channels where the desk is mentioned; what it is about begins the thread. A new one for each
+    question: Slack takes one post a second in one.
+    """
 
     def __init__(self, slack: FakeSlack, adapter: SlackAdapter, glm: FakeGlm) -> None:
         self._slack = slack
         self._adapter = adapter
         self.glm = glm
-        self._thread = ""
+        self._thread = self._channel = ""
         self._heard = 0
 
     async def ask(self, text: str, *, about: str = "") -> str:
-        thread = self._slack.say("U1", "C1", escaped(about)) if about else None
-        ts = self._slack.say("U1", "C1", f"<@{BOT}> {escaped(text)}", thread=thread)
+        self._elsewhere()
+        thread = self._slack.say("U1", self._channel, escaped(about)) if about else None
+        ts = self._slack.say("U1", self._channel, f"<@{BOT}> {escaped(text)}", thread=thread)
         self._thread, self._heard = thread or ts, 0
         return await self._next()
 
+    def _elsewhere(self) -> None:
+        self._channel = f"C{len(self._slack.core.channels) + 1}"
+        self._slack.core.channels[self._channel] = "channel"
+
     async def say(self, text: str) -> str:
-        place = thread_place(me_of(self._adapter), "C1", self._thread)
+        place = thread_place(me_of(self._adapter), self._channel, self._thread)
         async with asyncio.timeout(10):  # what was asked stands there a moment before it is settled
             while not await self._adapter._party(place):
                 await asyncio.sleep(0.01)
-        self._slack.say("U1", "C1", escaped(text), thread=self._thread)
+        self._slack.say("U1", self._channel, escaped(text), thread=self._thread)
         return await self._next()
 
     async def ask_about(self, name: str, content: bytes, text: str) -> str:
-        thread = self._slack.upload("U2", "C1", "", name, content)
-        self._slack.say("U1", "C1", f"<@{BOT}> {text}", thread=thread)
+        self._elsewhere()
+        thread = self._slack.upload("U2", self._channel, "", name, content)
+        self._slack.say("U1", self._channel, f"<@{BOT}> {text}", thread=thread)
         self._thread, self._heard = thread, 0
         return await self._next()
 
     def _said(self) -> list[str]:
-        return [one.markdown for one in self._slack.core.shown("C1", thread=self._thread)]
+        return [one.markdown for one in self._slack.core.shown(self._channel, thread=self._thread)]
 
     async def _next(self) -> str:
         await settled(lambda: len(self._said()) > self._heard and finished(self._said()[-1]))
@@ -133,8 +142,11 @@ async def settled(true: Callable[[], object]) -> None:
 
 @asynccontextmanager
 async def on_telegram(folder: Path, language: str = "en") -> AsyncIterator[Front]:
+    """Without limits to its pace: these cases are about words."""
+    calm = FakeTelegram(flood=False)
     async with FakeGlm(default=computed(lambda _: "Done.", chunks=1)) as glm:
-        async with running(folder / "desk.db", knowledge=False, pace="off", glm=glm) as run:
+        database = folder / "desk.db"
+        async with running(database, knowledge=False, pace="off", glm=glm, telegram=calm) as run:
             yield OnTelegram(run, language)
         assert not run.telegram.violations
 

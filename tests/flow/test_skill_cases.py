@@ -54,13 +54,15 @@ ODD = {
 
 
 @BOTH
-@pytest.mark.parametrize("case", ODD)
 async def test_odd_arguments_are_answered_politely_and_ask_no_model(
-    tmp_path: Path, front: str, case: str
+    tmp_path: Path, front: str
 ) -> None:
-    text, key, (name, least, most) = ODD[case]
+    wanted = {
+        case: say("en", key, name=name, least=least, most=most)
+        for case, (_, key, (name, least, most)) in ODD.items()
+    }
     async with FRONTS[front](tmp_path) as at:
-        assert await at.ask(text) == say("en", key, name=name, least=least, most=most)
+        assert {case: await at.ask(text) for case, (text, *_) in ODD.items()} == wanted
         assert not at.glm.calls
 
 
@@ -89,16 +91,15 @@ HOSTILE = {
 
 
 @BOTH
-@pytest.mark.parametrize("case", HOSTILE)
-async def test_hostile_arguments_are_material_and_never_rules(
-    tmp_path: Path, front: str, case: str
-) -> None:
-    written, given = HOSTILE[case]
+async def test_hostile_arguments_are_material_and_never_rules(tmp_path: Path, front: str) -> None:
+    wanted = {case: f"<topic>\n{given}\n</topic>" for case, (_, given) in HOSTILE.items()}
+    given = {}
     async with FRONTS[front](tmp_path) as at:
-        assert await at.ask(f"/blog topic={written}") == "Done."
-        rules, material = prompt(at)
-        assert material == f"<topic>\n{given}\n</topic>"
-        assert written not in rules
+        for case, (written, _) in HOSTILE.items():
+            assert await at.ask(f"/blog topic={written}") == "Done."
+            rules, given[case] = prompt(at)
+            assert written not in rules
+    assert given == wanted
 
 
 @BOTH
