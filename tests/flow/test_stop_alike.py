@@ -37,11 +37,17 @@ class Front(Protocol):
     def labels(self) -> list[str]:
         """All buttons that can be pressed."""
 
+    def another(self, number: int) -> Front:
+        """A conversation of its own with the same desk, of another person."""
+
 
 class OnTelegram:
-    def __init__(self, run: Running) -> None:
+    def __init__(self, run: Running, user: int = 1001) -> None:
         self.glm, self._telegram = run.glm, run.telegram
-        self._chat = run.telegram.private()
+        self._run, self._chat = run, run.telegram.private(user)
+
+    def another(self, number: int) -> Front:
+        return OnTelegram(self._run, 2000 + number)
 
     def say(self, text: str) -> None:
         self._telegram.say(self._chat, text)
@@ -60,27 +66,35 @@ class OnTelegram:
 class OnSlack:
     """One thread of direct messages."""
 
-    def __init__(self, slack: FakeSlack, glm: FakeGlm) -> None:
+    def __init__(self, slack: FakeSlack, glm: FakeGlm, number: int = 1) -> None:
         self.glm, self._slack = glm, slack
+        self._user, self._channel = f"U{number}", f"D{number}"
+        slack.core.channels[self._channel] = "im"
+        slack.core.users[self._user] = {"real_name": "Ann", "locale": "en-US"}
         self._root: str | None = None
 
+    def another(self, number: int) -> Front:
+        return OnSlack(self._slack, self.glm, 20 + number)
+
     def say(self, text: str) -> None:
-        ts = self._slack.say("U1", "D1", text, thread=self._root)
+        ts = self._slack.say(self._user, self._channel, text, thread=self._root)
         self._root = self._root or ts
 
     async def stop(self) -> None:
-        shown = self._slack.core.shown("D1")[-1]
+        shown = self._slack.core.shown(self._channel)[-1]
         if self._slack.core.streams.live(shown):
             assert self._root is not None
-            await self._slack.stop_session("U1", "D1", self._root)
+            await self._slack.stop_session(self._user, self._channel, self._root)
         else:
-            await self._slack.press("U1", shown, STOP)
+            await self._slack.press(self._user, shown, STOP)
 
     def screen(self) -> list[str]:
-        return [shown.markdown for shown in self._slack.core.shown("D1")]
+        return [shown.markdown for shown in self._slack.core.shown(self._channel)]
 
     def labels(self) -> list[str]:
-        return [label for shown in self._slack.core.shown("D1") for label in shown.buttons()]
+        return [
+            label for shown in self._slack.core.shown(self._channel) for label in shown.buttons()
+        ]
 
 
 @asynccontextmanager
@@ -93,7 +107,6 @@ async def on(platform: str, folder: Path, *, busy: str = "queue") -> AsyncIterat
         return
     slack = FakeSlack(tiers=False)
     await slack.start()
-    slack.core.users = {"U1": {"real_name": "Ann", "locale": "en-US"}}
     async with FakeGlm() as glm, served(slack, "socket", folder, glm=glm, busy=busy):
         yield OnSlack(slack, glm)
     await slack.close()
