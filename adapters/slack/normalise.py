@@ -24,7 +24,7 @@ _CONTROL = "stop"
 """A word that is never about anything, and never waits."""
 _QUIET = frozenset(("quiet", "be quiet", "安静", "别说话", "不要说话"))
 _STOP = re.compile(r"^stop:(\d+)$")
-_SHORTCUT = re.compile(r"(thread|message):([a-z][a-z0-9_-]{0,31})", re.ASCII)
+SHORTCUT = re.compile(r"(thread|message):([a-z][a-z0-9_-]{0,31})", re.ASCII)
 """The callback id of a message shortcut: what it is about, and the command that it says."""
 _THREAD = re.compile(r"thread:([A-Z0-9]+):([0-9.]+):([0-9.]+)", re.ASCII)
 _KINDS = {"image": "photo", "audio": "audio", "video": "video"}
@@ -363,7 +363,7 @@ def _shortcut(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMe
     The answer goes to the message's thread; where we are no member, by the response URL to the one
     who asked, and is then about the message alone.
     """
-    asked, user, channel = _SHORTCUT.fullmatch(body["callback_id"]), body["user"], body["channel"]
+    asked, user, channel = SHORTCUT.fullmatch(body["callback_id"]), body["user"], body["channel"]
     if asked is None:
         return None
     if not setting.strangers and (user.get("team_id") or me.account) != me.account:

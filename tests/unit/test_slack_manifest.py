@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from adapters.slack.manifest import SCOPES, manifest, missing, over_http
+from adapters.slack.normalise import SHORTCUT
+from bot.engine.skills import load_skills
 
 URL = "https://desk.example/slack/events"
 
@@ -20,6 +22,19 @@ def test_it_is_an_agent_of_todays_form_and_within_slacks_limits() -> None:
     assert len(features["agent_view"]["agent_description"]) <= 300
     assert len(features["agent_view"]["suggested_prompts"]) <= 4
     assert all(len(command["command"]) <= 32 for command in features["slash_commands"])
+
+
+def test_each_shortcut_is_within_slacks_limits_and_names_a_skill_that_takes_a_message() -> None:
+    """Both languages stand in one name: Slack translates none."""
+    skills = load_skills()
+    for shortcut in manifest()["features"]["shortcuts"]:
+        assert shortcut["type"] == "message"
+        assert len(shortcut["name"]) <= 24
+        assert len(shortcut["description"]) <= 150
+        assert any("一" <= sign <= "鿿" for sign in shortcut["name"])
+        found = SHORTCUT.fullmatch(shortcut["callback_id"])
+        assert found
+        assert skills[found[2]].takes_quoted
 
 
 def test_the_socket_variant_has_no_address_and_the_http_variant_has_it_everywhere() -> None:
