@@ -16,7 +16,7 @@ from typing import Literal
 import structlog
 
 from bot.clock import Clock
-from bot.errors import ContentBlocked, ModelError, TooLong
+from bot.errors import ContentBlocked, KnowledgeError, ModelError, TooLong
 from bot.knowledge.confidence import Calibration
 from bot.knowledge.fit import Fit, Seen, decode
 from bot.knowledge.fusion import Weights
@@ -84,7 +84,10 @@ class Dense:
         """How near the question is to these texts and to which most; None: words alone must do."""
         vector = await self._in_time(begun)
         matrix = self._matrix
-        if vector is None or matrix is None or len(vector) != matrix.dim:
+        if vector is None or matrix is None:
+            return None
+        if len(vector) != matrix.dim:
+            self._failed("failed", f"{len(vector)} numbers; the base has {matrix.dim} a vector")
             return None
         near = await self._off_loop(matrix, vector, list(ids))
         rows = await self.vectors.candidates(near.ids, generation=generation)
@@ -121,7 +124,10 @@ class Dense:
         self._progress = standing
 
     async def load(self) -> Standing:
-        """Take the vectors of the live texts into memory, where they moved. Raises StorageError."""
+        """Take the vectors of the live texts into memory, where they moved.
+
+        Raises StorageError, and KnowledgeError for vectors that cannot be compared.
+        """
         standing = await self.vectors.standing(self.embedder.name)
         if standing != self._standing or self._matrix is None:
             rows: list[Row] = []
@@ -130,7 +136,11 @@ class Dense:
             ):
                 rows += page
             loop = asyncio.get_running_loop()
-            self._matrix = await loop.run_in_executor(self._thread, Matrix, rows)
+            try:
+                self._matrix = await loop.run_in_executor(self._thread, Matrix, rows)
+            except ValueError as error:
+                name = self.embedder.name
+                raise KnowledgeError(f"{name}: {error}; give embedder.dimensions") from error
             self._standing = self._progress = standing
         self._fit = decode((await self.vectors.fit(self.embedder.name))[1])
         return standing
@@ -182,9 +192,11 @@ class Dense:
 
     async def _embedded(self, key: str, question: str) -> array[float]:
         try:
-            if key not in self._remembered:
-                self._remember(key, (await self.embedder.embed([question], query=True))[0])
-            return self._remembered[key]
+            vector = self._remembered.get(key)
+            if vector is None:
+                vector = (await self.embedder.embed([question], query=True))[0]
+            self._remember(key, vector)
+            return vector
         finally:
             del self._running[key]
 

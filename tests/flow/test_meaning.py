@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from structlog.testing import capture_logs
 
 import bot
 from bot.clock import SystemClock
-from bot.errors import ContentBlocked, ModelRefused, ModelUnavailable
+from bot.errors import ContentBlocked, KnowledgeError, ModelRefused, ModelUnavailable
 from bot.knowledge import dense as dense_module
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.cases import load_cases
@@ -26,7 +27,7 @@ from bot.model.local import LocalEmbedder
 from bot.ports import Embedder
 from storage import Stores, stores
 from tests.contract.stores import HandClock
-from tests.fakes.embedder import Words, failing
+from tests.fakes.embedder import Words, failing, meaning
 from tests.fakes.inline_database import InlineDatabase
 
 SHOP = Path(bot.__file__).parent / "samples" / "shop"
@@ -170,6 +171,26 @@ async def test_questions_at_once_do_not_pile_up_behind_a_hanging_embedder(
     await asyncio.gather(*(found(made.kb, question) for question in [*questions, questions[0]]))
     assert len(embedder.asked) == before + UNDER_WAY
     assert made.dense.health().skipped["busy"] == 4
+
+
+async def test_a_vector_of_another_length_is_passed_over_and_counted(
+    words: tuple[Base, Words], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service may change what stands behind a name."""
+    made, embedder = words
+    await made.embed()
+
+    async def longer(texts: Sequence[str], *, query: bool) -> list[array[float]]:
+        return [meaning(text, 96) for text in texts]
+
+    monkeypatch.setattr(embedder, "embed", longer)
+    assert await found(made.kb, "open when") == "When are you open?"
+    assert made.dense.health().skipped == {"failed": 1}
+    assert "96" in made.dense.health().last_error
+    await made.kb.entries.add("Is there parking?", "Yes.", by="t")
+    with pytest.raises(KnowledgeError, match=r"embedder\.dimensions"):
+        await made.embed()
+    assert await found(made.kb, "parking there") == "Is there parking?"
 
 
 async def test_hidden_rows_are_hidden_from_meaning_too(words: tuple[Base, Words]) -> None:
