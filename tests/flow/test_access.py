@@ -49,6 +49,12 @@ def open_desk() -> DeskConfig:
     return DeskConfig(answers="open", timezone="Asia/Kolkata")
 
 
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pictures: each is a process of some seconds, and none is asked about here."""
+    monkeypatch.setattr("bot.stats.picture.can_draw", lambda: False)
+
+
 async def test_the_matrix_knows_every_word() -> None:
     """A new command has to be put into the matrix, or this fails."""
     async with spoken() as desk:

@@ -53,6 +53,18 @@ async def desk_at(when: str, config: DeskConfig = MORNING) -> AsyncIterator[Spok
         yield desk
 
 
+@pytest.fixture
+def drawing() -> None:
+    """Its pictures are drawn."""
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """All others do without: each picture is a process of some seconds."""
+    if "drawing" not in request.fixturenames:
+        monkeypatch.setattr("bot.stats.picture.can_draw", lambda: False)
+
+
 # --- /stats --------------------------------------------------------------------------------------
 
 
@@ -93,6 +105,7 @@ def _answer_of(settlement: Settlement) -> LedgerRow:
     return settlement.ledger
 
 
+@pytest.mark.usefixtures("drawing")
 async def test_the_text_comes_first_and_then_the_picture() -> None:
     async with spoken() as desk:
         await desk.say("/help")
@@ -112,6 +125,7 @@ async def test_as_a_file_in_private() -> None:
     assert not reply.text
 
 
+@pytest.mark.usefixtures("drawing")
 async def test_in_a_group_they_go_to_the_one_who_asked_alone() -> None:
     """Whole: text and picture, or the file; and that they were sent is no request of anybody's."""
     async with spoken() as desk:
@@ -139,6 +153,7 @@ async def test_in_a_group_they_go_to_the_one_who_asked_alone() -> None:
             assert events[-1].route == "relay"
 
 
+@pytest.mark.usefixtures("drawing")
 async def test_on_telegram_the_picture_is_a_photo_also_for_who_asked_in_a_group(
     tmp_path: Path,
 ) -> None:

@@ -37,6 +37,12 @@ COMMANDS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor looks at no fonts: that is a process of some seconds."""
+    monkeypatch.setattr("bot.stats.picture.can_draw", lambda: False)
+
+
 def mode_of(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
