@@ -212,19 +212,19 @@ class Events:
         """What was said in a thread before `until`, with names. Raises PlatformError; refused when
         it is over `most` characters.
         """
-        lines, size, asked = [], 0, {"channel": channel, "ts": root, "limit": PAGE}
+        lines: dict[str, str] = {}  # by timestamp: the first message may head every page
+        asked = {"channel": channel, "ts": root, "limit": PAGE}
         while True:
             page = await self._calls.call("conversations.replies", asked)
             for said in page["messages"]:
                 if float(said["ts"]) < float(until):
                     await self._meet(said.get("user") or "")
-                    lines.append(self._line(said))
-                    size += len(lines[-1])
-            if size > most:
+                    lines[said["ts"]] = self._line(said)
+            if (size := sum(map(len, lines.values()))) > most:
                 raise PlatformRefused(f"a thread of {size} characters, {most} are taken")
             cursor = (page.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
-                return "\n".join(lines)
+                return "\n".join(lines.values())
             asked["cursor"] = cursor
 
     def _one_at_a_time(self, key: str) -> asyncio.Lock:

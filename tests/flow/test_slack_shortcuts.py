@@ -74,6 +74,7 @@ async def test_a_whole_thread_is_summarised_with_names_in_that_thread(
         assert shown.thread == first.ts
         told = material(glm)
         assert "Ann: Point 0.\nBo: Point 1." in told
+        assert told.count("Ann: Point 0.\n") == 1
         assert "Bo: Point 249.\n</text>" in told
         assert "规则" in glm.calls[-1].body["messages"][0]["content"]  # for U3, who asked
 

@@ -283,7 +283,10 @@ class SlackCore:
         channel, ts = self.channel_of(args), self.needed(args, "ts")
         if (channel, ts) not in self.messages:
             raise Refusal("thread_not_found")
-        return self._page(args, [m for m in self._in(channel) if ts in (m.ts, m.thread)])
+        page = self._page(args, [m for m in self._in(channel) if ts in (m.ts, m.thread)])
+        if args.get("cursor"):  # the first message of a thread heads every page of it
+            page["messages"].insert(0, self.told(self.messages[channel, ts]))
+        return page
 
     def _conversations_history(self, args: Mapping[str, Any]) -> dict[str, Any]:
         found = [m for m in self._in(self.channel_of(args)) if m.thread in (None, m.ts)]
