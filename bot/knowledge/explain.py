@@ -88,7 +88,7 @@ def _weighed(looked: Looked) -> tuple[Weighed, ...]:
     sent = set(choose(counts, sum(looked.hits.rows.values())))
     return tuple(
         Weighed(term=term, rows=counts.get(term, 0), share=weight / asked.total, sent=term in sent)
-        for term, _, weight in asked.sought
+        for term, weight in asked.sought
     )
 
 

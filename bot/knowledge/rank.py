@@ -6,7 +6,7 @@ The score is 0 to 1 and comparable between questions; the index's own BM25 only 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 
 import msgspec
@@ -64,9 +64,8 @@ class Asked:
     plain: str
     weights: dict[str, float]
     total: float
-    sought: tuple[tuple[str, str, float], ...]
-    """Each term, the same with spaces around it as it is looked for in a row, its weight; the
-    heaviest first."""
+    sought: tuple[tuple[str, float], ...]
+    """Each term with its weight, the heaviest first."""
     unknown: float
     """Share of the weight in terms that the base has never seen."""
 
@@ -95,7 +94,7 @@ def ask(question: str, frequencies: Mapping[str, int], rows: int, *, before: str
         plain=normal(question),
         weights=weights,
         total=total or 1.0,
-        sought=tuple((term, f" {term} ", weights[term]) for term in heaviest),
+        sought=tuple((term, weights[term]) for term in heaviest),
         unknown=unknown / total if total else 1.0,
     )
 
@@ -117,10 +116,9 @@ class Scored(msgspec.Struct, frozen=True):
     score: float
 
 
-def score(asked: Asked, candidate: Candidate) -> Scored:
-    """Hold a row against the question, term by term and as wording."""
-    row = f" {candidate.terms} "
-    covered = tuple([term for term, sought, _ in asked.sought if sought in row])
+def score(asked: Asked, candidate: Candidate, shared: Collection[str]) -> Scored:
+    """Hold a row against the question, term by term and as wording; `shared`: terms of both."""
+    covered = tuple([term for term, _ in asked.sought if term in shared])
     coverage = sum([asked.weights[term] for term in covered]) / asked.total
     chunk = candidate.role == "chunk"
     row_coverage = 0.0 if chunk else min(1.0, mass(covered) / (candidate.mass or 1.0))
@@ -136,13 +134,14 @@ def score(asked: Asked, candidate: Candidate) -> Scored:
     )
 
 
-def _promise(asked: Asked, candidate: Candidate) -> float:
-    """The score without the dear parts, to tell who is worth them.
+def _shared(asked: Asked, candidate: Candidate) -> set[str]:
+    """The question's terms that the row has."""
+    return asked.weights.keys() & candidate.terms.split(" ")
 
-    Terms are looked for in the joined text: a row that is looked at once is not worth parsing.
-    """
-    row = f" {candidate.terms} "
-    found = [weight for _, sought, weight in asked.sought[:TELLING] if sought in row]
+
+def _promise(asked: Asked, candidate: Candidate, shared: Collection[str]) -> float:
+    """The score without the dear parts, to tell who is worth them."""
+    found = [weight for term, weight in asked.sought[:TELLING] if term in shared]
     if candidate.role == "chunk":
         return (COVERAGE + ROW_COVERAGE) * sum(found) / asked.total
     back = min(1.0, len(found) / (candidate.mass or 1.0))
@@ -176,22 +175,25 @@ class Ranked:
 def rank(asked: Asked, candidates: Sequence[Candidate], *, locale: str) -> list[Ranked]:
     """Entries, best first; a long document may come with several far-apart chunks."""
     families: dict[int, list[Scored]] = {}
-    for candidate in _promising(asked, candidates):
-        families.setdefault(candidate.entry, []).append(score(asked, candidate))
+    for candidate, shared in _promising(asked, candidates):
+        families.setdefault(candidate.entry, []).append(score(asked, candidate, shared))
     ranked = [one for family in families.values() for one in _members(asked, family)]
     ranked.sort(key=lambda one: (-_order(one, locale), one.entry))
     return ranked
 
 
-def _promising(asked: Asked, candidates: Sequence[Candidate]) -> Iterator[Candidate]:
-    """The rows of each index that are worth a closer look."""
-    promises = [(_promise(asked, row), -row.id, row) for row in candidates]
+def _promising(
+    asked: Asked, candidates: Sequence[Candidate]
+) -> Iterator[tuple[Candidate, Collection[str]]]:
+    """The rows of each index that are worth a closer look, with the terms they share."""
+    both = [(row, _shared(asked, row)) for row in candidates]
+    promises = [(_promise(asked, row, shared), -row.id, row, shared) for row, shared in both]
     left = dict(LOOKED_AT)
-    for _, _, row in sorted(promises, reverse=True, key=itemgetter(0, 1)):
+    for _, _, row, shared in sorted(promises, reverse=True, key=itemgetter(0, 1)):
         index = "doc" if row.role == "chunk" else "faq"
         left[index] -= 1
         if left[index] >= 0:
-            yield row
+            yield row, shared
 
 
 def _members(asked: Asked, family: list[Scored]) -> list[Ranked]:

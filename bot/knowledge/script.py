@@ -56,13 +56,15 @@ _PAIRS = """
 髏髅鬢鬓鮑鲍鯉鲤鰻鳗鱗鳞鳴鸣鴉鸦鴿鸽鵑鹃鶴鹤鸚鹦鹹咸
 """
 _SIMPLE = {
-    ord(pair[0]): pair[1]
-    for line in _PAIRS.split()
-    for pair in zip(line[::2], line[1::2], strict=True)
+    pair[0]: pair[1] for line in _PAIRS.split() for pair in zip(line[::2], line[1::2], strict=True)
 }
-_ANY = re.compile(f"[{''.join(map(chr, _SIMPLE))}]")
+_ANY = re.compile(f"[{''.join(_SIMPLE)}]")
 
 
 def simplified(text: str) -> str:
     """The text in simplified characters, as long as it was."""
-    return text.translate(_SIMPLE) if _ANY.search(text) else text
+    return _ANY.sub(_simple, text)
+
+
+def _simple(found: re.Match[str]) -> str:
+    return _SIMPLE[found[0]]

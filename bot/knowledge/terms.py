@@ -115,10 +115,11 @@ def _word_terms(run: str) -> tuple[str, ...]:
 
 def mass(found: Iterable[str]) -> float:
     """How much distinct terms say together: 1 each, less for light ones."""
-    distinct = set(found)
+    distinct = frozenset(found)
     return len(distinct) - (1 - LIGHT_WEIGHT) * len(distinct & LIGHT)
 
 
+@lru_cache(maxsize=1024)
 def normal(text: str) -> str:
     """The text with case, width, accents, punctuation and spacing folded away."""
     return " ".join(_runs(text))
