@@ -76,12 +76,13 @@ def skill(
     frontdesk skill summarize --file minutes.txt words=80
     """
     loaded = load()
-    log_to_stderr(loaded, level or "warning")
     locale = lang or locale_of(loaded)
     found = _found(loaded, name)
+    if found.knowledge:
+        log_to_stderr(loaded, level or "warning")
     given = _complete(found, _understood(found, words, file), locale)
     given = _bent(given, temperature, max_tokens)
-    return asyncio.run(_tell(loaded, found, given, locale))
+    return asyncio.run(_tell(loaded, found, given, locale, _late_log(loaded, level)))
 
 
 def _found(loaded: Loaded, name: str) -> Skill:
@@ -130,14 +131,18 @@ def _bent(given: Given, temperature: float | None, max_tokens: int | None) -> Gi
     return given
 
 
-async def _tell(loaded: Loaded, skill: Skill, given: Given, locale: str) -> int:
+async def _tell(loaded: Loaded, skill: Skill, given: Given, locale: str, report: Report) -> int:
     """Write the answer to stdout as it comes; status 1 when it is not whole."""
     from bot.engine.skills import Author, Occasion
     from bot.model.batch import PROMPT_SECONDS
     from bot.types import Done, Replace, Retract, Text
 
     whole = True
-    async with _at_work(loaded, knowing=skill.knowledge) as (clock, model, knowledge):
+    async with _at_work(loaded, knowing=skill.knowledge, report=report) as (
+        clock,
+        model,
+        knowledge,
+    ):
         author = Author(loaded.config.desk, model, knowledge)
         deadline = clock.monotonic() + PROMPT_SECONDS
         occasion = Occasion(locale=locale, deadline=deadline)
@@ -179,6 +184,18 @@ async def _at_work(
         yield clock, model, None
     finally:
         await model.close()
+
+
+def _late_log(loaded: Loaded, level: str) -> Report:
+    """A log that is set up for its first line, since most uses have none: half of their start."""
+
+    def report(name: str, error: ModelError) -> None:
+        from bot.model.fallback import log_failure
+
+        log_to_stderr(loaded, level or "warning")
+        log_failure(name, error)
+
+    return report
 
 
 def _speaking(config: Config, model: Model) -> Model:
@@ -294,13 +311,7 @@ async def _batch(
     from bot.model.batch import Answering, run
     from bot.model.cached import Cached
 
-    def report(name: str, error: ModelError) -> None:
-        """The log is set up for the first line of it: most batches have none."""
-        from bot.model.fallback import log_failure
-
-        log_to_stderr(loaded, level or "warning")
-        log_failure(name, error)
-
+    report = _late_log(loaded, level)
     async with _at_work(loaded, knowing=False, report=report) as (clock, model, _):
         answering = Answering(Cached(model, clock), clock, make=make)
         line = _Line(clock, locale) if sys.stderr.isatty() else None

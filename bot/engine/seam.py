@@ -10,7 +10,6 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import TypeVar
 
-from bot.text.markdown import open_block
 from bot.types import ModelDone, ModelReset, ModelText
 
 REPEAT_MIN = 6
@@ -31,6 +30,8 @@ class Seam:
     """
 
     def __init__(self, pieces: Sequence[str]) -> None:
+        from bot.text.markdown import open_block  # a parser that few short commands need
+
         self._before = "\n".join(pieces).rstrip()
         self._fence, self._language = open_block(self._before)
         self._held = ""
@@ -94,11 +95,13 @@ async def going_on(
     """A model's events with only that text which goes on where `pieces` end; all where there are
     none.
     """
+    if not pieces:
+        async for event in events:
+            yield event
+        return
     seam = Seam(pieces)
     async for event in events:
-        if not pieces:
-            yield event
-        elif isinstance(event, ModelText):
+        if isinstance(event, ModelText):
             if delta := seam.feed(event.delta):
                 yield ModelText(delta=delta)
         else:

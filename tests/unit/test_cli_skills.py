@@ -191,14 +191,25 @@ def test_the_bar_says_how_far_and_how_long() -> None:
     assert bar(progress, "en") == shown
 
 
-def test_a_batch_loads_neither_platforms_nor_storage_nor_the_log() -> None:
-    script = (
-        "import sys, bot.cli.skills, bot.config, bot.clock, bot.model.build, bot.model.cached,"
-        " bot.model.fallback, bot.model.paced, bot.model.retrying, bot.model.client,"
-        " bot.model.batch; print(*sorted(sys.modules))"
-    )
+HEAVY = {"structlog", "rich", "telegram", "slack_bolt", "storage", "adapters", "bot.desk"}
+HEAVY |= {"markdown_it", "jinja2", "tests"}
+
+
+def loaded(names: str) -> set[str]:
+    """What stands in memory after these modules were imported."""
+    script = f"import sys, {names}; print(*sorted(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script], env=environ(None), capture_output=True, check=True
     )
-    heavy = {"structlog", "rich", "telegram", "slack_bolt", "storage", "adapters", "bot.desk"}
-    assert not heavy & set(done.stdout.decode().split())
+    return set(done.stdout.decode().split())
+
+
+def test_a_batch_and_a_skill_load_neither_platforms_nor_storage_nor_the_log() -> None:
+    """They are started often, from scripts."""
+    batch = (
+        "bot.cli.skills, bot.config, bot.clock, bot.model.build, bot.model.cached,"
+        " bot.model.fallback, bot.model.paced, bot.model.retrying, bot.model.client,"
+        " bot.model.batch"
+    )
+    assert not HEAVY & loaded(batch)
+    assert not HEAVY & loaded(f"{batch}, bot.engine.skills, bot.engine.skills.run")
