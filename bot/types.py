@@ -781,6 +781,7 @@ class Findings:
 
     `scope`: the question is about what this knowledge base covers. `p_top`: the first passage is
     the right one. `in_scope` and `direct` are these numbers held against the thresholds.
+    `quotable`: the first passage may be shown though no model has read it.
     """
 
     passages: tuple[Passage, ...] = ()
@@ -788,6 +789,7 @@ class Findings:
     p_top: float = 0.0
     in_scope: bool = False
     direct: bool = False
+    quotable: bool = True
     generation: int = 0
 
 

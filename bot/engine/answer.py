@@ -99,9 +99,11 @@ class Answerer:
             return self._lost
         if findings.passages and findings.direct and not question.said:
             return self._direct
-        if findings.passages and (findings.in_scope or findings.direct):
+        reads = self._may_speak(question)
+        shown = findings.direct or (findings.in_scope and (reads or findings.quotable))
+        if findings.passages and shown:
             return self._grounded
-        if self._desk.answers != "strict" and self._may_speak(question):
+        if self._desk.answers != "strict" and reads:
             return self._aside
         return self._lost if question.said else self._abstain
 

@@ -111,6 +111,7 @@ class KnowledgeBase:
             p_top=judged.p_top,
             in_scope=judged.in_scope,
             direct=judged.direct,
+            quotable=judged.quotable,
             generation=looked.hits.generation,
         )
 

@@ -88,6 +88,19 @@ def with_meaning(words: Signs, found: Sequence[Part], near: Nearness) -> Signs:
     )
 
 
+QUOTE_FROM, QUOTE_UNKNOWN = 0.2, 0.45
+"""An excerpt that no model has read needs this chance to be the right one, and a question whose
+weight is not half in words the base has never seen ("do you sell rocket engines"). On the sample
+shop's own questions: of those that find the right entry 82 % stay, of near misses 60 % go.
+"""
+
+
+def quotable(vector: Sequence[float], p_top: float) -> bool:
+    """The first passage may be shown as it stands, where words alone have found it."""
+    unknown = vector[FEATURES.index("unknown")]
+    return p_top >= QUOTE_FROM and unknown <= QUOTE_UNKNOWN
+
+
 class Logistic(msgspec.Struct, frozen=True):
     """A weighted sum of signs through the logistic curve."""
 

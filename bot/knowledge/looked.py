@@ -51,6 +51,7 @@ class Judgement:
     p_top: float = 0.0
     in_scope: bool = False
     direct: bool = False
+    quotable: bool = True
 
 
 class Looks(Protocol):
@@ -99,6 +100,7 @@ def judge(looked: Looked) -> Judgement:
         p_top=p_top,
         in_scope=in_scope,
         direct=in_scope and p_top >= calibration.direct_from and _clear(looked),
+        quotable=looked.seen is not None or confidence.quotable(vector, p_top),
     )
 
 

@@ -58,6 +58,34 @@ async def test_a_base_fitted_to_its_own_cases_states_true_probabilities(
     assert (await shop.calibration()).pairs >= 200
 
 
+async def test_without_a_model_near_misses_are_declined_and_right_answers_stay(
+    shop: KnowledgeBase,
+) -> None:
+    """What may be shown where no model reads it: directly, or as an excerpt."""
+    asked = load_cases(SAMPLES / "shop-eval.jsonl")
+    missed = load_cases(Path(__file__).parent.parent / "data" / "near-misses.jsonl")
+    shown: dict[bool, list[bool]] = {True: [], False: []}
+    for case in [*(case for case in asked if case.kind == "in"), *missed]:
+        found = await shop.search(case.text, locale=case.locale)
+        if found.in_scope:
+            right = bool({found.passages[0].entry, found.passages[0].source} & set(case.rel))
+            if right or case.kind != "in":
+                shown[right].append(found.direct or found.quotable)
+    assert sum(shown[True]) / len(shown[True]) >= 0.80
+    assert sum(shown[False]) / len(missed) <= 0.40, sum(shown[False])
+
+
+@pytest.mark.parametrize(
+    "question", ["Do you sell rocket engines?", "你们卖火箭发动机吗？", "do you sell aquariums"]
+)
+async def test_what_the_shop_does_not_sell_is_not_quoted_from_its_gift_cards(
+    shop: KnowledgeBase, question: str
+) -> None:
+    found = await shop.search(question, locale="en")
+    assert not found.direct
+    assert not found.in_scope or not found.quotable
+
+
 async def test_a_base_without_cases_moves_thresholds_only(shop: KnowledgeBase) -> None:
     before = await shop.calibration()
     after = await shop.refit()
