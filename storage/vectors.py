@@ -71,6 +71,10 @@ class VectorStore:
 
         return await self._database.write(work)
 
+    async def moved(self, since: int) -> float:
+        row = (await self._read("kb_moved_since", generation=since))[0]
+        return _int(row["moved"]) / max(1, _int(row["entries"]))
+
     async def fit(self, embedder: str) -> tuple[int, str]:
         rows = await self._read("kb_fit", embedder=embedder)
         return (_int(rows[0]["generation"]), str(rows[0]["fit"])) if rows else (0, "")

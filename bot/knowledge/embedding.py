@@ -30,6 +30,9 @@ LOOK_SECONDS = 3.0
 """Between two looks at the live generation: one small read."""
 REST_FIRST, REST_MOST = 5.0, 300.0
 """Seconds of rest after a failure, doubling."""
+ANOTHER = 0.05
+"""Share of the entries that must have changed before a base is measured anew: it takes some 600
+searches, which a single entry added in a chat is not worth."""
 FORGOTTEN = 500
 """Vectors of another embedder deleted in one transaction."""
 
@@ -130,9 +133,10 @@ class Embedding:
             pass
 
     async def _fit(self, standing: Standing) -> None:
-        """Once for each generation."""
+        """Once at first, and again when enough of the base is another."""
         name, vectors = self._dense.embedder.name, self._dense.vectors
-        if (await vectors.fit(name))[0] == standing.generation or not standing.texts:
+        since, known = await vectors.fit(name)
+        if not standing.texts or (known and await vectors.moved(since) < ANOTHER):
             return
         made = await fitted(self._kb, await asyncio.to_thread(_cases, self._folder))
         await vectors.keep_fit(name, standing.generation, encode(made))

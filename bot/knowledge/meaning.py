@@ -123,6 +123,10 @@ class Vectors(Protocol):
         """Delete some vectors of other embedders; how many."""
         ...
 
+    async def moved(self, since: int) -> float:
+        """The share of the live entries that came or changed after a generation."""
+        ...
+
     async def fit(self, embedder: str) -> tuple[int, str]:
         """How its findings are weighed (JSON) and since which generation; (0, "") if never."""
         ...

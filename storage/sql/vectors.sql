@@ -49,3 +49,8 @@ SELECT generation, fit FROM kb_fit WHERE embedder = :embedder;
 -- kb_keep_fit: weigh an embedder's findings so from now on
 INSERT INTO kb_fit (embedder, generation, fit) VALUES (:embedder, :generation, :fit)
     ON CONFLICT (embedder) DO UPDATE SET generation = excluded.generation, fit = excluded.fit;
+
+-- kb_moved_since: live entries, and those among them that came after a generation
+SELECT count(*) AS entries, coalesce(sum(e.since > :generation), 0) AS moved
+  FROM kb_live AS l CROSS JOIN kb_entry AS e
+ WHERE e.since <= l.generation AND e.until > l.generation;

@@ -129,6 +129,15 @@ async def test_other_embedders_vectors_are_forgotten_some_at_a_time(stores: Stor
     assert (await stores.vectors.standing("new")).whole
 
 
+async def test_how_much_of_the_base_is_another_since_a_generation(stores: Stores) -> None:
+    assert await stores.vectors.moved(0) == 0.0
+    first = await switch(stores, *(faq(f"Question {name}?") for name in "abcd"))
+    assert await stores.vectors.moved(0) == 1.0
+    assert await stores.vectors.moved(first) == 0.0
+    await switch(stores, faq("Question a?", answer="No."), retired=(1,))
+    assert await stores.vectors.moved(first) == 0.25
+
+
 async def test_a_fit_is_kept_per_embedder_with_its_generation(stores: Stores) -> None:
     assert await stores.vectors.fit("e") == (0, "")
     await stores.vectors.keep_fit("e", 3, "{}")

@@ -17,6 +17,7 @@ import bot
 from bot.clock import SystemClock
 from bot.errors import ContentBlocked, KnowledgeError, ModelRefused, ModelUnavailable
 from bot.knowledge import dense as dense_module
+from bot.knowledge import embedding as embedding_module
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.cases import load_cases
 from bot.knowledge.confidence import EVERY, FEATURES
@@ -218,6 +219,22 @@ async def test_only_what_is_new_is_embedded_and_rollback_costs_nothing(
     await made.embed()
     assert len(embedder.texts) == 8
     assert made.dense.health().standing.whole
+
+
+async def test_a_base_is_measured_anew_only_when_enough_of_it_is_another(
+    words: tuple[Base, Words], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six hundred searches for each entry that is added in a chat would be felt by customers."""
+    made, embedder = words
+    await made.embed()
+    (first, _) = await made.stores.vectors.fit(embedder.name)
+    monkeypatch.setattr(embedding_module, "ANOTHER", 0.3)
+    await made.kb.entries.add("Is there parking?", "Yes.", by="t")
+    await made.embed()
+    assert (await made.stores.vectors.fit(embedder.name))[0] == first
+    last = await made.kb.entries.add("Do you sell soup?", "No.", by="t")
+    await made.embed()
+    assert (await made.stores.vectors.fit(embedder.name))[0] == last.generation
 
 
 async def test_an_embedder_that_dies_midway_goes_on_where_it_was(
