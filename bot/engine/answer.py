@@ -118,7 +118,7 @@ class Answerer:
 
     async def _grounded(self, question: Question, findings: Findings) -> AsyncIterator[ReplyEvent]:
         """A model's answer from the passages, its citations checked."""
-        passages = findings.passages[:PASSAGES_MAX]
+        passages = prompts.fitting(findings.passages[:PASSAGES_MAX], self._estimate)
         # What stands already may have cited for the whole.
         cited = any(cites(piece) for piece in question.said)
         strict = self._desk.answers == "strict" and not cited

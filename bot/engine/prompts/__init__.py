@@ -8,6 +8,7 @@ from functools import cache
 from importlib import resources
 
 from bot.config import DeskConfig
+from bot.engine.history import Estimate
 from bot.types import ChatTurn, Passage, Turn
 
 LANGUAGES = {"en": "English", "zh": "简体中文 (Simplified Chinese)"}
@@ -18,6 +19,8 @@ _INVISIBLE = re.compile(
 )
 _TAGS = re.compile(r"<(?=/?\s*(?:kb|question|system|summary|turns)\b)", re.IGNORECASE)
 
+PASSAGES_TOKENS = 2_000
+"""What all passages of one prompt may take together, by our estimate."""
 PASSAGE_MAX = 2_400
 """Characters of one passage in a prompt; a chunk has half, an FAQ answer may have more."""
 
@@ -30,6 +33,22 @@ PIECES_MAX = 3
 def data(text: str) -> str:
     """Text from outside as harmless data: nothing invisible, no tag of ours."""
     return _TAGS.sub("‹", _INVISIBLE.sub("", text))
+
+
+def fitting(passages: Sequence[Passage], estimate: Estimate) -> tuple[Passage, ...]:
+    """The passages that fit PASSAGES_TOKENS together, best first and each whole.
+
+    One that does not fit makes room for a shorter one after it. The best always goes, cut by
+    `passage_data` if need be.
+    """
+    taken: list[Passage] = []
+    room = PASSAGES_TOKENS
+    for passage in passages:
+        needed = estimate(passage.title) + estimate(passage.body[:PASSAGE_MAX])
+        if needed <= room or not taken:
+            taken.append(passage)
+            room -= needed
+    return tuple(taken)
 
 
 def grounded(
