@@ -22,6 +22,8 @@ from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import structlog
+
 from bot.clock import SystemClock
 from bot.knowledge import drafts
 from bot.knowledge.base import KnowledgeBase
@@ -319,6 +321,8 @@ def folder_of(arguments: Sequence[str]) -> Path:
 
 
 async def main() -> None:
+    # What the house logs is no figure.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     folder = folder_of([a for a in sys.argv[1:] if not a.startswith("-")])
     if "--cost" not in sys.argv:
         if folder.is_dir():

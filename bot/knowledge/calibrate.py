@@ -29,7 +29,7 @@ TOP_SIGNS = ("score", "gap", "coverage", "row_coverage", "likeness", "covered", 
 """The signs each number uses: the share of unknown terms is left out, it depends on the base's
 size and put the shipped scope off by .5 on large bases."""
 SCOPE_MEANING = ("nearness", "standout", "lexical")
-TOP_MEANING = ("nearness", "nearness_gap", "standout", "agreement", "lexical")
+TOP_MEANING = ("nearness", "nearness_gap", "standout", "agreement")
 """The signs that each uses too where an embedder gave them."""
 _RIDGE = 0.1
 _ROUNDS = 25
