@@ -29,6 +29,8 @@ _UNSURE_LINE = re.compile(
 _UNSURE_TABLE = re.compile(r"(?:^|\n)(?<!\|\n)\|[^\n]*(?:\n[|:\- \t]*)?$")
 _LINKS = re.compile(r"(?:https?|tg)://|mailto:|tel:", re.IGNORECASE)
 _RULE = "———"
+STEP = 200
+"""Characters between two looks for blocks that are finished."""
 
 
 class Markdown:
@@ -37,6 +39,7 @@ class Markdown:
     def __init__(self) -> None:
         self._source = ""
         self._done: list[RichText] = []
+        self._looked = 0
         self._last: tuple[str, bool, RichText] = "", True, RichText(text="")
 
     def __call__(self, text: str, *, final: bool) -> RichText:
@@ -48,31 +51,34 @@ class Markdown:
     def _rendered(self, text: str, *, final: bool) -> RichText:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         if not text.startswith(self._source):
-            self._source, self._done = "", []
-        tail = text[len(self._source) :]
-        self._advance(tail)
+            self._source, self._done, self._looked = "", [], 0
+        self._advance(text)
         tail = text[len(self._source) :]
         tokens = blocks(tail if final else _sure(tail))
         pieces = self._done + list(_pieces(tokens, _last_inline(tokens, final=final)))
         return joined((piece for piece in pieces if piece.text), "\n\n")
 
-    def _advance(self, tail: str) -> None:
+    def _advance(self, text: str) -> None:
         """Keep the rendering of what stands before the last block whose first line is whole.
 
-        An unfinished line may yet turn out to belong to the block before it.
+        An unfinished line may yet turn out to belong to the block before it. Looked for once in
+        each STEP characters and before their end, so that the rhythm of the growth plays no part.
         """
-        if "\n\n" not in tail or len(tail) < 200:
+        limit = len(text) // STEP * STEP
+        if limit <= self._looked:
             return
+        self._looked = limit
+        tail = text[len(self._source) :]
+        whole = text.count("\n", len(self._source), limit)
         tokens = blocks(tail)
-        starts = [t.map[0] for t in tokens if t.level == 0 and t.nesting >= 0 and t.map]
-        whole = [line for line in starts if line < tail.count("\n")]
-        if len(whole) < 2:
+        starts = [i for i, t in enumerate(tokens) if t.level == 0 and t.nesting >= 0 and t.map]
+        done = [i for i in starts if (lines := tokens[i].map) and lines[0] < whole]
+        if len(done) < 2:
             return
-        last = next(
-            i for i, t in enumerate(tokens) if t.level == 0 and t.map and t.map[0] == whole[-1]
-        )
+        last = done[-1]
         self._done.extend(piece for piece in _pieces(tokens[:last], None) if piece.text)
-        self._source += "".join(line + "\n" for line in tail.split("\n")[: whole[-1]])
+        first = (tokens[last].map or [0])[0]
+        self._source += "".join(line + "\n" for line in tail.split("\n")[:first])
 
 
 def render(text: str, *, final: bool = True) -> RichText:

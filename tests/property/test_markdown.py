@@ -6,7 +6,7 @@ import re
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.telegram.render import render as telegram
@@ -44,6 +44,9 @@ def test_any_text_renders_to_valid_entities(source: str) -> None:
         assert faults(rich) == []
 
 
+@example(
+    "| a | b |\n|---|---|\n|---|---|\n|---|---|\n\n\n\n\n| a | b |\n- - \n", [8, 41, 31, 8, 36]
+)
 @given(SOURCES, st.lists(st.integers(1, 60), min_size=1, max_size=5))
 def test_the_cache_changes_nothing(source: str, rhythm: list[int]) -> None:
     """Growing by any rhythm shows what the same text shows when rendered at once."""
