@@ -1,6 +1,6 @@
 """What the admin pages ask of storage: who may come in, and what is shown there and nowhere else.
 
-Beside ports.py because only the pages know it. Times in ms since the epoch.
+Beside the ports because only the pages know it. Times in ms since the epoch.
 """
 
 from __future__ import annotations

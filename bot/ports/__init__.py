@@ -1,0 +1,98 @@
+"""The seams of the house: what a platform, a store, a model and an embedder must be able to do.
+
+Optional abilities are protocols of their own, found with isinstance; no code asks for a platform
+by name.
+"""
+
+from __future__ import annotations
+
+from bot.clock import Clock
+from bot.ports.platform import (
+    Adapter,
+    Deletes,
+    FetchesFiles,
+    FindsPosts,
+    HasMenu,
+    HasRoutes,
+    HttpReply,
+    HttpRoute,
+    Intake,
+    Move,
+    ShowsDrafts,
+    ShowsPictures,
+    ShowsTyping,
+    Sink,
+    TakesFiles,
+)
+from bot.ports.stores import (
+    AuditEntry,
+    Audits,
+    Beside,
+    Broadcasts,
+    BrokenOff,
+    Continuations,
+    Directory,
+    Exchange,
+    Exchanges,
+    Exports,
+    Forms,
+    History,
+    Ledger,
+    People,
+    Progress,
+    Spending,
+    Spent,
+    Summaries,
+    Summary,
+    Tickets,
+    Uses,
+)
+from bot.ports.thinking import Embedder, Knowledge, Model
+from bot.ports.work import Depth, Inbox, NullObserver, Observer
+
+__all__ = [
+    "Adapter",
+    "AuditEntry",
+    "Audits",
+    "Beside",
+    "Broadcasts",
+    "BrokenOff",
+    "Clock",
+    "Continuations",
+    "Deletes",
+    "Depth",
+    "Directory",
+    "Embedder",
+    "Exchange",
+    "Exchanges",
+    "Exports",
+    "FetchesFiles",
+    "FindsPosts",
+    "Forms",
+    "HasMenu",
+    "HasRoutes",
+    "History",
+    "HttpReply",
+    "HttpRoute",
+    "Inbox",
+    "Intake",
+    "Knowledge",
+    "Ledger",
+    "Model",
+    "Move",
+    "NullObserver",
+    "Observer",
+    "People",
+    "Progress",
+    "ShowsDrafts",
+    "ShowsPictures",
+    "ShowsTyping",
+    "Sink",
+    "Spending",
+    "Spent",
+    "Summaries",
+    "Summary",
+    "TakesFiles",
+    "Tickets",
+    "Uses",
+]
