@@ -17,6 +17,24 @@ from bot.types.asking import (
     Reasoning,
     ToolCall,
 )
+from bot.types.changes import (
+    AdmitAdmin,
+    Audit,
+    Await,
+    Change,
+    DraftBroadcast,
+    Erase,
+    Feedback,
+    Forget,
+    Gap,
+    GoOn,
+    OpenTicket,
+    SetLocale,
+    SetQuota,
+    SetRole,
+    StartBroadcast,
+    UseSkill,
+)
 from bot.types.events import (
     Begin,
     Buttons,
@@ -61,28 +79,7 @@ from bot.types.places import (
     Role,
     Sender,
 )
-from bot.types.settled import (
-    AdmitAdmin,
-    Audit,
-    Await,
-    Change,
-    DraftBroadcast,
-    Erase,
-    Feedback,
-    Forget,
-    Gap,
-    GoOn,
-    LedgerRow,
-    OpenTicket,
-    Outcome,
-    SetLocale,
-    SetQuota,
-    SetRole,
-    Settlement,
-    StartBroadcast,
-    Turn,
-    UseSkill,
-)
+from bot.types.settled import LedgerRow, Outcome, Settlement, Turn
 from bot.types.values import T, value
 
 __all__ = [

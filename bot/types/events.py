@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Literal
 
+from bot.types.changes import Change
 from bot.types.frames import ButtonRows
 from bot.types.places import AnswerId, MemoryId, PersonId, Place
-from bot.types.settled import Change
 from bot.types.values import value
 
 Route = Literal[
