@@ -303,7 +303,9 @@ async def change(
             await knowledge.entries.edit(target, by=by, answer=answer)
         case "remove":
             await knowledge.entries.remove(target, by=by)
-        case "rollback" if target.isdecimal():
+        case "rollback":
+            if target not in {str(one.id) for one in await knowledge.entries.generations()}:
+                raise UserError("kb.no_generation", number=target)
             await knowledge.entries.rollback(int(target), by=by)
         case _:
             raise UserError("kb.usage")

@@ -26,6 +26,7 @@ BotError
 │  ├─ StorageFull         retry, alert the disk is full: nobody is told ok
 │  ├─ StorageCorrupt      alert        stop taking work, keep the file, restore
 │  ├─ AlreadyRunning                   another process holds the database
+│  ├─ NoDatabase                       nothing was kept yet; `path` tells where it would be
 │  ├─ DeskDown                         no desk runs on this database, or it broke off
 │  └─ LeaseLost                        another worker took over: drop silently
 ├─ KnowledgeError                      a source cannot be read; says which file, where and why
@@ -203,6 +204,14 @@ class StorageCorrupt(StorageError):
 
 class AlreadyRunning(StorageError):
     """Another process holds this database."""
+
+
+class NoDatabase(StorageError):
+    """There is nothing to read yet: the first start of the desk makes the database at `path`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"there is no database at {path} yet; start the desk first")
+        self.path = path
 
 
 class DeskDown(StorageError):

@@ -49,11 +49,14 @@ def _stamped(config: Config, mark: str) -> Path:
 async def backup(config: Config, destination: Path | None) -> Path:
     """A checked copy, beside the database when no place is named; where it is.
 
-    Raises UserError for a place that is taken, StorageError for a database that cannot be copied.
+    Raises UserError for a place that is taken or is nowhere, StorageError for a database that
+    cannot be copied.
     """
     path = destination or _stamped(config, "-")
     if await asyncio.to_thread(path.exists):
         raise UserError("operator.exists", path=str(path))
+    if not await asyncio.to_thread(path.parent.is_dir):
+        raise UserError("operator.no_folder", path=str(path.parent))
     await asyncio.to_thread(copies.backup, config.database, str(path))
     return path
 

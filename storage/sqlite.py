@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 import aiosqlite
 
 from bot.clock import Clock
-from bot.errors import StorageBusy, StorageCorrupt, StorageError
+from bot.errors import NoDatabase, StorageBusy, StorageCorrupt, StorageError
 from storage.batch import BatchConnection, Job
 from storage.database import Tx, Work
 from storage.driver import MEMORY, SAFE_VERSION, prepare, sqlite, target, translate
@@ -247,7 +247,7 @@ def connect(path: str, *, writer: bool, start: Start | None = None) -> BatchConn
     """A prepared connection for this thread. Raises our errors; nothing stays open then."""
     connection: BatchConnection | None = None
     if not writer and path != MEMORY and not Path(path).exists():
-        raise StorageError(f"there is no database at {path} yet; start the desk first")
+        raise NoDatabase(path)
     if writer and path != MEMORY:
         keep_private(path)
     try:

@@ -17,7 +17,7 @@ import click
 from bot import __version__
 from bot.cli import knowledge, operator, skills
 from bot.cli.start import load, locale_of, log_to_stderr, printable
-from bot.errors import AlreadyRunning, BotError, ConfigError, UserError
+from bot.errors import AlreadyRunning, BotError, ConfigError, NoDatabase, UserError
 from bot.i18n import LOCALES, say
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ WRONG = 2
 """Exit status when the operator has to change a setting or the command, as click's own."""
 INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
+HERE = {"kb.no_entry": "cli.no_entry"}
+"""Sentences that name a word of a chat, and those that name the command instead."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -224,9 +226,11 @@ def _explained(command: Callable[[], Any]) -> int:
     except ConfigError as error:
         return _complain(say(locale, "cli.bad_settings", problems=_indented(str(error))), WRONG)
     except UserError as error:
-        return _complain(say(locale, error.key, **error.values), WRONG)
+        return _complain(say(locale, HERE.get(error.key, error.key), **error.values), WRONG)
     except AlreadyRunning as error:
         return _complain(say(locale, "cli.already_running", detail=str(error)), 1)
+    except NoDatabase as error:
+        return _complain(say(locale, "cli.no_database", path=error.path), 1)
     except BotError as error:
         return _complain(say(locale, "cli.failed", text=str(error)), 1)
     except Exception:  # noqa: BLE001  # the CLI's guard: whatever it is, it ends in words

@@ -159,7 +159,7 @@ def rollback(level: str, number: int | None) -> int:
         return _change(level, "rollback", str(number), said="kb.rolled_back")
     loaded = _begin(level)
     known = _read(loaded, lambda desk: desk.knowledge.entries.generations())
-    click.echo(printable(told.generations(known, locale_of(loaded))))
+    click.echo(printable(told.generations(known, locale_of(loaded), word="frontdesk kb rollback")))
     return 0
 
 

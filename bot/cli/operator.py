@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bot.doctor import Finding
     from bot.upkeep import DeadLetter
 
+_LETTER = click.IntRange(1, (1 << 63) - 1)
+"""What can be the number of a row in SQLite."""
 _LINE = 100
 """Characters of an error in a list; `show` has all of it."""
 
@@ -197,7 +199,7 @@ def _line(one: DeadLetter, loaded: Loaded) -> str:
 
 
 @dead.command("show", short_help="One of them, whole.")
-@click.argument("number", type=click.IntRange(1))
+@click.argument("number", type=_LETTER)
 @click.pass_obj
 def dead_show(level: str, number: int) -> int:
     """Show one dead letter whole: who wrote what, why it was given up, and what the platform sent.
@@ -228,7 +230,7 @@ def dead_show(level: str, number: int) -> int:
 
 
 @dead.command("requeue", short_help="Put them back into their lines.")
-@click.argument("numbers", nargs=-1, type=click.IntRange(1), metavar="[NUMBER]...")
+@click.argument("numbers", nargs=-1, type=_LETTER, metavar="[NUMBER]...")
 @click.option("--all", "every", is_flag=True, help="All that can be tried again.")
 @click.pass_obj
 def dead_requeue(level: str, numbers: tuple[int, ...], *, every: bool) -> int:

@@ -154,9 +154,11 @@ def evaluation(seen: Evaluation, locale: str, *, key: str = "kb.evaluated") -> s
     return "\n".join(lines)
 
 
-def generations(known: Sequence[Generation], locale: str) -> str:
-    """The states that can be gone back to."""
-    lines = [say(locale, "kb.generations")]
+def generations(known: Sequence[Generation], locale: str, *, word: str) -> str:
+    """The states that can be gone back to; `word` is what goes back, where this is read."""
+    if not known:
+        return say(locale, "kb.no_generations")
+    lines = [say(locale, "kb.generations", word=word)]
     for one in known:
         mark = " *" if one.live else ""
         lines.append(f"{one.id}{mark} · {_when(one.at)} · {one.by or '—'} · {_line(one.note)}")

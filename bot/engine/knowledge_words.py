@@ -30,6 +30,8 @@ LISTED = 30
 FOUND = 5
 """Passages of /kb search."""
 GAPS_SHOWN, GAPS_DAYS, DRAFTED = 10, 30, 3
+STATE_DIGITS = 15
+"""No state of a base has a longer number."""
 SENT = "sent"
 """The folder under which files sent in a chat are sources; no imported folder's file is there."""
 
@@ -164,10 +166,14 @@ class KnowledgeWords:
         """Without a number the states are shown: "the one before" means another one each time."""
         known = await self._kb.entries.generations()
         if not number.isdecimal():
-            return told.generations(known, call.locale), ""
+            return told.generations(known, call.locale, word="/kb rollback"), ""
+        if len(number) > STATE_DIGITS:
+            raise UserError("kb.no_generation", number=f"{number[:STATE_DIGITS]}…")
         target = int(number)
         live = next((one for one in known if one.live), None)
         if live is None or (live.id != target and live.note != f"back to {target}"):
+            if target not in {one.id for one in known}:
+                raise UserError("kb.no_generation", number=target)
             await self._kb.entries.rollback(target, by=_by(call))
         return say(call.locale, "kb.rolled_back", number=target), str(target)
 

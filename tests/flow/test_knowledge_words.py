@@ -117,6 +117,7 @@ async def test_rollback_without_a_number_only_shows_where_one_can_go() -> None:
         assert f"{state} *" in text
         assert await live(desk) == state
         assert "not kept" in (await desk.say("/kb rollback 999", ADMIN)).text
+        assert "not kept" in (await desk.say("/kb rollback " + "9" * 5000, ADMIN)).text
 
 
 async def test_twins_and_conflicts_are_told_to_who_adds_them() -> None:

@@ -52,6 +52,7 @@ def test_an_unknown_entry_is_said_plainly_and_ends_with_the_operators_status(
         failed = filled("kb", *words)
         assert failed.returncode == 2
         assert "nobody" in failed.stderr
+        assert "`frontdesk kb list`" in failed.stderr, "a word that can be typed here"
         assert "Traceback" not in failed.stderr
 
 
@@ -65,7 +66,25 @@ def test_editing_removing_and_going_back(filled: Inside) -> None:
     assert filled("kb", "rollback", first).returncode == 0
     assert "pets" in filled("kb", "list").stdout
     assert "From nine to five." in filled("kb", "show", "hours").stdout
-    assert filled("kb", "rollback", "999").returncode == 1
+    assert "frontdesk kb rollback NUMBER" in states, "a word that can be typed here"
+
+
+@pytest.mark.parametrize("number", ["999", "9" * 40])
+def test_a_state_that_is_not_kept_is_said_in_the_language_of_the_terminal(
+    filled: Inside, number: str
+) -> None:
+    for language, said in (("C.UTF-8", "is not kept"), ("zh_CN.UTF-8", "没有保留状态")):
+        failed = filled("kb", "rollback", number, LANG=language)
+        assert failed.returncode == 2
+        assert said in failed.stderr
+
+
+def test_an_empty_base_has_no_states(inside: Inside, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    assert inside("kb", "import", "none").returncode == 0
+    shown = inside("kb", "rollback").stdout
+    assert "no earlier state" in shown
+    assert "NUMBER" not in shown
 
 
 def test_eval_of_a_file_and_of_the_base_itself(filled: Inside, tmp_path: Path) -> None:

@@ -138,6 +138,13 @@ def test_a_backup_is_private_whole_and_never_over_another_file(
     assert copy.read_bytes() == before
 
 
+def test_a_backup_into_no_folder_blames_the_folder(database: Path, inside: Inside) -> None:
+    done = inside("backup", str(database.parent / "nowhere" / "copy.db"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"no folder {database.parent / 'nowhere'}" in done.stderr
+    assert str(database) not in done.stderr
+
+
 def test_a_backup_without_a_name_stands_beside_the_database(database: Path, inside: Inside) -> None:
     assert inside("backup").returncode == 0
     assert len(list(database.parent.glob("frontdesk-2*.db"))) == 1
@@ -150,6 +157,9 @@ def test_without_a_database_each_says_so(
     done = inside(*command)
     assert (done.returncode, done.stdout) == (1, "")
     assert "there is no database" in done.stderr
+    told = inside(*command, LANG="zh_CN.UTF-8").stderr
+    assert "还没有数据库" in told
+    assert "there is" not in told, "one language at a time"
     assert [one.name for one in tmp_path.iterdir() if one.name != "frontdesk.db.lock"] == []
 
 
@@ -274,11 +284,12 @@ def test_all_that_can_be_tried_again_is(database: Path, inside: Inside) -> None:
     assert len(inside("dead", "list").stdout.splitlines()) == 1
 
 
-@pytest.mark.parametrize("words", [[], ["1", "--all"], ["0"], ["x"]])
+@pytest.mark.parametrize("words", [[], ["1", "--all"], ["0"], ["x"], ["9" * 30]])
 def test_requeue_wants_numbers_or_all(words: list[str], database: Path, inside: Inside) -> None:
     done = inside("dead", "requeue", *words)
     assert done.returncode == 2
     assert "Usage" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # --- the doctor ---------------------------------------------------------------------------------
