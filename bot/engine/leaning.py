@@ -102,7 +102,7 @@ class Leaning:
         if free.findings.in_scope or free.findings.direct:
             return Meant(findings=free.findings, question=free.question)
         own = Meant(findings=free.findings, question=question.text)
-        if not (may_speak and earlier.question and leans(question.text)):
+        if not (may_speak and earlier.question and leans(question.text, earlier.question)):
             return own
         return await self._reworded(question, turns, own)
 

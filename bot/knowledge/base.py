@@ -18,7 +18,7 @@ from bot.knowledge.cases import Case, load_cases
 from bot.knowledge.confidence import Calibration
 from bot.knowledge.entries import Entries
 from bot.knowledge.explain import SHOWN, Explanation, explanation
-from bot.knowledge.followup import better, joined
+from bot.knowledge.followup import better, foreign, joined
 from bot.knowledge.gaps import Cluster, clusters
 from bot.knowledge.imports import FILE_MAX, Importer, ImportReport, Progress, quiet
 from bot.knowledge.looked import Hidden, Looked, judge, nothing, with_meaning
@@ -102,6 +102,10 @@ class KnowledgeBase:
         `before` is an earlier question that this one leans on.
         """
         looked = await self.look(question, locale=locale, before=before)
+        return await self._findings(looked, limit=limit)
+
+    async def _findings(self, looked: Looked, *, limit: int) -> Findings:
+        """What a search is worth to the engine."""
         if looked.seen is not None and self._dense is not None:
             self._dense.helped()
         judged = judge(looked)
@@ -122,8 +126,10 @@ class KnowledgeBase:
 
         Free of any model call; the surer of the two is returned, with the wording it was found by.
         """
-        alone = await self.search(question, locale=locale, limit=limit)
-        leaning = None if alone.direct else joined(question, earlier)
+        looked = await self.look(question, locale=locale)
+        alone = await self._findings(looked, limit=limit)
+        own = alone.direct or foreign(question, looked.asked.unknown)
+        leaning = None if own else joined(question, earlier)
         if leaning is None:
             return Followed(findings=alone, question=question)
         now, before = leaning

@@ -5,19 +5,39 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bot.knowledge.terms import LIGHT, fold, terms
+from bot.knowledge.terms import fold, language, telling, terms
 from bot.types import Earlier, Findings
 
 CONTENT_MIN = 4
-"""Telling terms below which a message may lean on the one before."""
+"""Telling words, or characters, below which a message may lean on the one before."""
+FOREIGN = 0.5
+"""Share of a message's weight in words unknown to the base above which it has its own subject."""
 BETTER = 0.02
 """How much surer the joined search must be to be believed over the message alone."""
 
-_LEANS = re.compile(
-    r"^(?:and|but|so|or|also|what about|how about|what if|then)\b"
-    r"|\b(?:it|its|that|this|those|these|them|they|one|ones|there|same|instead|else)\b"
-    r"|那|这个|这款|它|他们|呢|其他|另外|还有|同样|上面|刚才|之前说"
+_COURTESY = re.compile(
+    r"\b(?:thanks?(?: you)?(?: (?:so|very) much)?|thx|hello|hi|hey|okay|ok|hmm+|um+|oh|ah|yes|no"
+    r"|good (?:morning|afternoon|evening|night)|(?:good)?bye|great|got it|all right|please)\b"
+    r"|谢谢(?:你|您|啦|了)?|多谢|感谢|[你您]好|早上好|晚上好|好的|明白了|知道了|再见|嗯+|哦+|啊+"
 )
+"""Said beside a question or without one; it leans on nothing."""
+_POINTS = re.compile(
+    r"^(?:and|but|so|or|also|what about|how about|what if|then)\b"
+    r"|\b(?:second|other|previous|next) one\b"
+    r"|^那|那个|这个|这款|那款|呢\s*[?？。!！]*$|其他|另外|还有|同样|上面|刚才|之前说"
+)
+"""Says by itself that something came before."""
+_PARTICLES = re.compile(r"^(?:那么?|还有|另外)|呢\s*[?？。!！]*$")
+_REFERS = re.compile(
+    r"\b(?:it|its|that|this|those|these|them|they|one|ones|there|same|instead|else)\b|它|他们"
+)
+"""May stand for something said before, or for nothing: "what time is it in Sydney"."""
+_BARE = re.compile(
+    r"(?:why(?: not| so)?|how(?: come| so| much| long| many| often)?|when|where|which|who|what)\W*"
+    r"|(?:为什么|为啥|怎么(?:办|弄|做|用)?|多久|多少钱?|几天|哪(?:里|个|些|种)?|什么时候|在哪里?)"
+    r"[呢啊呀了]?\W*"
+)
+"""Half a question: what it asks about was said before."""
 _NUMBERS = {
     word: number
     for number, words in enumerate(
@@ -47,18 +67,49 @@ _MARKS = re.compile(r"\*\*|__|`|\[\d+\]")
 _OPTION_MAX = 200
 
 
-def leans(text: str) -> bool:
-    """The message may not be whole by itself: short, or pointing at something said before."""
-    telling = _telling(text)
-    if _ordinal(text) is not None or not telling:
-        return True
-    short = len(telling) < CONTENT_MIN
-    return short or (len(telling) < 3 * CONTENT_MIN and bool(_LEANS.search(fold(text))))
+def points(text: str) -> bool:
+    """The message says by itself that it goes on: "what about", "那…呢", "the 2nd"."""
+    return _ordinal(text) is not None or bool(_POINTS.search(_bare(text)))
+
+
+def leans(text: str, before: str = "") -> bool:
+    """The message may not be whole by itself: pointing at something said before, or short.
+
+    A greeting or thanks leans on nothing. A short message in another language than `before`, the
+    question it would lean on, has a subject of its own.
+    """
+    named = _telling(_bare(text))
+    if points(text):
+        return _ordinal(text) is not None or len(named) < 3 * CONTENT_MIN
+    if not named:
+        return bool(_REFERS.search(_bare(text)) or _BARE.fullmatch(_bare(text)))
+    if before and language(text) != language(before):
+        return False
+    refers = len(named) < 3 * CONTENT_MIN and bool(_REFERS.search(_bare(text)))
+    return refers or _short(named)
+
+
+def _short(named: set[str]) -> bool:
+    """Too few telling words to be sure of a subject; of Chinese single characters are counted."""
+    pairs = {term for term in named if len(term) > 1 and set(term) & named}
+    return len(named - pairs) < CONTENT_MIN
+
+
+def foreign(text: str, unknown: float) -> bool:
+    """A message that does not point, half of whose weight the base has never seen (`unknown`).
+
+    It names a subject of its own, so what was said before is not what it asks about.
+    """
+    return unknown > FOREIGN and bool(_telling(_bare(text))) and not points(text)
+
+
+def _bare(text: str) -> str:
+    """The text folded, without what is said for courtesy."""
+    return _COURTESY.sub(" ", fold(text)).strip(" ,.!，。！~")
 
 
 def _telling(text: str) -> set[str]:
-    """Terms that name a subject; a Chinese pair of two light characters does not."""
-    return {term for term in set(terms(text)) - LIGHT if not set(term) <= LIGHT}
+    return telling(terms(text))
 
 
 def options(answer: str) -> list[str]:
@@ -90,14 +141,15 @@ def _ordinal(text: str) -> int | None:
 def joined(text: str, earlier: Earlier) -> tuple[str, str] | None:
     """The message and what to search it together with; None: it is whole.
 
-    An option that it points at says what is meant better than the words that point.
+    An option that it points at says what is meant better than the words that point. Particles that
+    point are left out: beside a word they make pairs of characters that no stored text has.
     """
-    if not leans(text):
+    if not leans(text, earlier.question):
         return None
     if (option := pointed(text, earlier.answer)) is not None:
         rest = _ORDINAL.sub(" ", fold(text))
         return (f"{option} {rest}", "") if _telling(rest) else (option, "")
-    return (text, earlier.question) if earlier.question else None
+    return (_PARTICLES.sub("", text), earlier.question) if earlier.question else None
 
 
 def better(alone: Findings, together: Findings, *, certain: bool = False) -> Findings:

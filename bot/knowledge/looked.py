@@ -12,7 +12,11 @@ from bot.knowledge.fit import Seen
 from bot.knowledge.fusion import Part, parts, weighed
 from bot.knowledge.port import Candidate, Hits
 from bot.knowledge.rank import Asked, Ranked, rank
+from bot.knowledge.terms import telling
 from bot.types import Passage, value
+
+ALIKE = 0.75
+"""Likeness to a stored question from which words that tell nothing mean it all the same."""
 
 Hidden = Callable[[Candidate], bool]
 
@@ -93,15 +97,33 @@ def judge(looked: Looked) -> Judgement:
         return Judgement(scope=1.0, p_top=1.0, in_scope=True, direct=looked.agreed)
     if not looked.ranked:
         return Judgement()
+    if not _says_something(looked):
+        return Judgement(quotable=False)
     scope, p_top = calibration.scope(vector), calibration.top(vector)
     in_scope = scope >= calibration.scope_from
+    to_the_point = _to_the_point(looked)
+    sure = in_scope and p_top >= calibration.direct_from and _clear(looked)
+    quotable = looked.seen is not None or confidence.quotable(vector, p_top)
     return Judgement(
         scope=scope,
         p_top=p_top,
         in_scope=in_scope,
-        direct=in_scope and p_top >= calibration.direct_from and _clear(looked),
-        quotable=looked.seen is not None or confidence.quotable(vector, p_top),
+        direct=sure and to_the_point and bool(looked.asked.added or not looked.asked.leant),
+        quotable=quotable and to_the_point,
     )
+
+
+def _says_something(looked: Looked) -> bool:
+    """It names a subject; "how are you" has words that stand in every base, and none that tells."""
+    likeness = looked.signs.vector[confidence.FEATURES.index("likeness")]
+    return bool(telling(looked.asked.weights)) or likeness >= ALIKE
+
+
+def _to_the_point(looked: Looked) -> bool:
+    """Of what a follow-up adds, half stands in what was found: not the old answer once more."""
+    added, weights = looked.asked.added, looked.asked.weights
+    met = sum(weights[term] for term in added & looked.ranked[0].covered)
+    return met >= sum(weights[term] for term in added) / 2
 
 
 def _clear(looked: Looked) -> bool:

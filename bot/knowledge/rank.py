@@ -13,7 +13,7 @@ import msgspec
 from rapidfuzz import fuzz
 
 from bot.knowledge.port import Candidate
-from bot.knowledge.terms import LIGHT, LIGHT_WEIGHT, mass, normal, terms
+from bot.knowledge.terms import LIGHT, LIGHT_WEIGHT, mass, normal, telling, terms
 from bot.types import value
 
 COVERAGE, ROW_COVERAGE, LIKENESS = 0.55, 0.25, 0.20
@@ -67,7 +67,11 @@ class Asked:
     sought: tuple[tuple[str, float], ...]
     """Each term with its weight, the heaviest first."""
     unknown: float
-    """Share of the weight in terms that the base has never seen."""
+    """Share of the weight in terms that the base has never seen; in a follow-up its own terms'."""
+    added: frozenset[str] = frozenset()
+    """The telling terms that a follow-up adds to the question it leans on; empty for others."""
+    leant: bool = False
+    """It was joined with an earlier question."""
 
     @property
     def patience(self) -> float:
@@ -89,13 +93,18 @@ def ask(question: str, frequencies: Mapping[str, int], rows: int, *, before: str
         weights[term] = rarity(term, frequencies.get(term, 0), rows)
     heaviest = sorted(weights, key=weights.__getitem__, reverse=True)
     total = sum(weights.values())
-    unknown = sum(w for term, w in weights.items() if not frequencies.get(term))
+    own = set(terms(question))
+    added = telling(own)
+    judged = {term: weights[term] for term in own} if added else weights
+    unknown = sum(w for term, w in judged.items() if not frequencies.get(term))
     return Asked(
         plain=normal(question),
         weights=weights,
         total=total or 1.0,
         sought=tuple((term, weights[term]) for term in heaviest),
-        unknown=unknown / total if total else 1.0,
+        unknown=unknown / sum(judged.values()) if judged else 1.0,
+        added=frozenset(added) if before else frozenset(),
+        leant=bool(before),
     )
 
 
@@ -165,6 +174,8 @@ class Ranked:
     best: Scored
     score: float
     rows: int
+    covered: frozenset[str]
+    """The question's terms that its rows have together."""
 
     @property
     def entry(self) -> int:
@@ -202,12 +213,12 @@ def _members(asked: Asked, family: list[Scored]) -> list[Ranked]:
         return _apart(family)
     top = family[0]
     if len(family) == 1:
-        return [Ranked(best=top, score=top.score, rows=1)]
+        return [Ranked(best=top, score=top.score, rows=1, covered=frozenset(top.covered))]
     mean = sum(item.score for item in family[:3]) / 3
-    union = {term for item in family[:5] for term in item.covered}
+    union = frozenset(term for item in family[:5] for term in item.covered)
     together = sum(map(asked.weights.__getitem__, union)) / asked.total
     total = (1 - FAMILY) * top.score + FAMILY * mean + UNION * (together - top.coverage)
-    return [Ranked(best=top, score=min(1.0, total), rows=len(family))]
+    return [Ranked(best=top, score=min(1.0, total), rows=len(family), covered=union)]
 
 
 def _apart(family: list[Scored]) -> list[Ranked]:
@@ -216,7 +227,8 @@ def _apart(family: list[Scored]) -> list[Ranked]:
     for item in family:
         places = (one.best.candidate.ord for one in taken)
         if all(abs(place - item.candidate.ord) > 2 * NEIGHBOUR for place in places):
-            taken.append(Ranked(best=item, score=item.score, rows=len(family)))
+            covered = frozenset(item.covered)
+            taken.append(Ranked(best=item, score=item.score, rows=len(family), covered=covered))
     return taken
 
 

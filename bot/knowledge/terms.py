@@ -38,6 +38,8 @@ _PARTS = re.compile(r"[\d]+|[^\W\d_]+")
 _MARKS = re.compile(r"[\u0300-\u036f]")
 _POSSESSIVE = re.compile(r"'s\b")
 _TERM_MAX = 40
+_NUMBER_MIN = 3
+"""Digits from which a number may name something: an error, a product."""
 _STEMMER = Stemmer.Stemmer("english", 0)
 
 _LIGHT_EN = """a about all also am an and any anyone are as at be because been but by can cannot
@@ -111,6 +113,17 @@ def _word_terms(run: str) -> tuple[str, ...]:
     whole = "".join(parts)
     split = tuple(_stem(part[:_TERM_MAX]) for part in parts)
     return (whole, *split) if len(whole) <= _TERM_MAX else split
+
+
+def telling(found: Iterable[str]) -> set[str]:
+    """The terms that name a subject: no light one, no pair of light characters, no short number."""
+    return {
+        term
+        for term in found
+        if term not in LIGHT
+        and not set(term) <= LIGHT
+        and not (term.isdigit() and len(term) < _NUMBER_MIN)
+    }
 
 
 def mass(found: Iterable[str]) -> float:

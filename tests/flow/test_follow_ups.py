@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +18,14 @@ from bot.engine.handoff import Handoff
 from bot.engine.leaning import REWRITE_SECONDS, Leaning, Question, last_exchange
 from bot.errors import ModelUnavailable
 from bot.knowledge.base import KnowledgeBase
+from bot.knowledge.followup import leans
 from bot.model.cached import Cached
 from bot.ports import Model
 from bot.types import (
     ChatRequest,
     Citation,
     Done,
+    Earlier,
     Findings,
     MemoryId,
     ModelDone,
@@ -41,6 +44,7 @@ from tests.fakes.loop import run_virtual
 from tests.fakes.scripted import FixedHistory, FixedKnowledge, NoTickets, ScriptedModel
 
 SHOP = Path(bot.__file__).parent / "samples" / "shop"
+DIALOGUES = Path(__file__).parent.parent / "data" / "follow-ups.jsonl"
 PLACE = Place(platform="telegram", account="1", channel="42", private=True)
 EN = ("What can you do for me?", "I can help with:\n1. Returns\n2. Delivery cost\n3. Refunds")
 ZH = ("你能帮我做什么", "我可以帮您：\n1. 怎么退货\n2. 运费多少钱\n3. 开发票")
@@ -178,6 +182,46 @@ async def test_a_whole_question_costs_no_rewriting(shop: KnowledgeBase) -> None:
     question = "Who won the football world cup in the year two thousand and eighteen in Russia"
     _, model = await told(shop, history(*EN), question, "en", ["France."])
     assert [one.question for one in model.requests] == [question]
+
+
+async def test_what_leans_is_found_with_what_was_said_and_what_stands_alone_is_not_dragged_back(
+    shop: KnowledgeBase,
+) -> None:
+    """Bounds both ways over the project's dialogues; a change of subject is shown nothing."""
+    asked = [json.loads(line) for line in DIALOGUES.read_text("utf-8").splitlines()]
+    met = []
+    for one in asked:
+        earlier = Earlier(question=one["before"], answer="…")
+        found = await shop.follow(one["text"], earlier, locale=one["locale"])
+        findings, first = found.findings, next(iter(found.findings.passages), None)
+        if one["leans"]:
+            wanted = set(one["rel"])
+            right = first is not None and bool(wanted & {first.entry, first.source})
+            assert right or leans(one["text"], one["before"]), one
+            if wanted:
+                met.append(findings.in_scope and right)
+        else:
+            shown = findings.direct or (findings.in_scope and findings.quotable)
+            assert (found.question, shown) == (one["text"], False), one
+    assert sum(met) / len(met) >= 0.80, met
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "locale"),
+    [
+        ("How do I return an item?", "and for shoes?", "en"),
+        ("怎么退货？", "那鞋子呢", "zh"),
+        ("运费多少钱？", "那天气呢", "zh"),
+        ("How long does delivery take?", "What time is it in Sydney?", "en"),
+    ],
+)
+async def test_the_old_answer_is_not_given_once_more_to_what_it_says_nothing_about(
+    shop: KnowledgeBase, before: str, text: str, locale: str
+) -> None:
+    """A model may read it in the light of both; without one nobody is told."""
+    found = await shop.follow(text, Earlier(question=before, answer="…"), locale=locale)
+    assert not found.findings.direct
+    assert not (found.findings.in_scope and found.findings.quotable)
 
 
 class _Never:

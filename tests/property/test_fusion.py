@@ -41,7 +41,7 @@ def ranked(number: int, entry: int, kind: str, score: float, place: int = 0) -> 
     best = Scored(
         candidate=row, covered=(), coverage=score, row_coverage=0.0, likeness=0.0, score=score
     )
-    return Ranked(best=best, score=score, rows=1)
+    return Ranked(best=best, score=score, rows=1, covered=frozenset())
 
 
 @st.composite
