@@ -52,6 +52,10 @@ _STREAMED = Limits(
     text_max=TEXT_MAX, measure=measure, spans_max=300, interval=0.7, growth=1.1, interval_max=3.0
 )
 """One answer alone may append every 0.6 s (100 a minute); several share that as `ready` tells."""
+_STREAMED_SHARED = Limits(
+    text_max=TEXT_MAX, measure=measure, spans_max=300, interval=1.5, growth=1.5, interval_max=8.0
+)
+"""In a channel: a long answer of three messages takes 15 calls at most, a workspace shares them."""
 _WHISPER = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, edits=False, placeholder=False)
 
 log = logging.getLogger("frontdesk.slack")
@@ -121,7 +125,7 @@ class SlackAdapter:
         if whispered_to(place):
             return _WHISPER
         if self._native is not None and self._native.able(place):
-            return _STREAMED
+            return _STREAMED if place.private else _STREAMED_SHARED
         return _PRIVATE if place.private else _SHARED
 
     def ready(self, place: Place, *, final: bool) -> float:

@@ -213,7 +213,7 @@ class LiveReply:
             return None
         frame = self._placeholder(0)
         if not self._parts or self._parts[0].ref is None:
-            return Post(part=0, frame=frame)
+            return self._below(0) or Post(part=0, frame=frame)
         if self._parts[0].shown not in ("", shown_hash(frame)) and self._text_at is None:
             return Edit(part=0, ref=self._parts[0].ref, frame=replace(frame, final=False))
         return None
@@ -248,7 +248,7 @@ class LiveReply:
             self._composed, self._midway = len(self.text), False
             return None
         self._held, self._unknown = False, 0
-        frames = self._frames(parts, self._buttons, final=False)
+        frames = self._frames(self._padded(parts), self._buttons, final=False)
         action = self._drafted(frames) if self._drafting.on else self._first(frames)
         # A frame of several calls is carried out in one go, from the newest text each time.
         last = (action is None or isinstance(action, Draft)) or (
@@ -262,6 +262,11 @@ class LiveReply:
         if last:
             self._composed = len(self.text)
         return action
+
+    def _padded(self, parts: Sequence[RichText]) -> Sequence[RichText]:
+        """With what messages say that the text, for now, fits without: it may need them again."""
+        standing = max((i + 1 for i in range(len(self._parts)) if self._stands(i)), default=0)
+        return [*parts, *[RichText(text=self._words.more)] * (standing - len(parts))]
 
     def _drafted(self, frames: tuple[Frame, ...]) -> Action | None:
         """The same where the end is shown by a draft: messages only for the parts that are full.
@@ -314,14 +319,16 @@ class LiveReply:
     def _first(self, frames: Sequence[Frame], *, growing: bool = True) -> Action | None:
         """The first call by which the screen differs from these frames; the last may be `growing`.
 
-        A further message is opened before the one above it is cut: text that moves into it is
-        away for as short as can be, and what stands is the beginning of the text at any time.
+        A further message is opened before the one above it is cut, and no sooner: text that moves
+        into it is away for as short as can be, what stands is the beginning of the text at any
+        time, and no more than two messages of a long answer are empty.
         """
-        opened = sum(1 for part in self._parts[: len(frames)] if part.ref is not None)
         by_edit = self._limits.edits and self._limits.placeholder
-        if by_edit and opened < len(frames):
-            i = next(n for n in range(len(frames)) if not self._stands(n))
-            return self._below(i) or Post(part=i, frame=self._placeholder(i))
+        i = next((n for n in range(len(frames)) if not self._stands(n)), None)
+        if by_edit and i is not None:
+            above = (self._towards(n, frames[n], frozen=True) for n in range(i - 1))
+            filled = next((call for call in above if call), None)
+            return self._below(i) or filled or Post(part=i, frame=self._placeholder(i))
         full = len(frames) - 1 if growing else len(frames)
         calls = (self._towards(i, frame, frozen=i < full) for i, frame in enumerate(frames))
         return next((call for call in calls if call), None)

@@ -268,6 +268,7 @@ def crowd(seed: int) -> Verdict:
 SCENARIOS = {
     "S1": lambda seed: run_virtual(_one(seed, "D1", low=800, high=6000)),
     "S2": lambda seed: run_virtual(_one(seed, "C1", low=800, high=6000)),
+    "6000": lambda seed: run_virtual(_one(seed, "C1", low=6000, high=6000)),
     "S3": lambda seed: run_virtual(_two(seed, topics=False)),
     "S4": lambda seed: run_virtual(_one(seed, "D1", low=600, high=3000, faults=True)),
     "S5": lambda seed: run_virtual(_two(seed, topics=True)),

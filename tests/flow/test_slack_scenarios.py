@@ -13,11 +13,11 @@ from tests.flow.virtual_desk import Written
 
 LAG_MAX = {"S1": 1.0, "S2": 4.0, "S3": 4.0, "S4": 15.0, "S5": 4.0, "S6": 0.5}
 """Seconds: from the end of the model to the last call; in S6 to the other chat's first call."""
-CALLS_MAX = {"S2": 30, "S2 by edits": 15}
-"""A stream may be appended to twice as often as a message may be edited."""
+CALLS_MAX = {"S2": 15, "S2 by edits": 15, "6000": 15}
+"""For an answer in a channel, by streams as by edits."""
 REFUSALS = {"S6": 2, "S6 by edits": 1}
 """A ban is learnt of by one call: a post, or a start and the post in its stead."""
-SOAK = {"S3": 100, "S5": 100, "S6": 100, "long": 50}
+SOAK = {"6000": 100, "S3": 100, "S5": 100, "S6": 100, "long": 50}
 """Runs; two answers each but for the long ones. All others: 200."""
 
 

@@ -276,3 +276,34 @@ def test_in_doubt_everything_is_shown_again() -> None:
     edit(live, 0.0)
     live.doubt()
     assert (live.complete, edit(live, 0.0), live.complete) == (False, "final", True)
+
+
+def test_a_long_answer_fills_its_messages_as_it_opens_them() -> None:
+    """The next one stands before a message is cut, so two are empty at most; none stands in vain
+    while the platform makes us wait.
+    """
+    live = opened(replace(LIMITS, text_max=20))
+    live.finish("sentence of words. " * 12)
+    shown, empty = {0: "wait"}, []
+    while (action := live.due(9.0)) is not None:
+        assert isinstance(action, Post | Edit)
+        shown[action.part] = action.frame.content.text
+        if isinstance(action, Post):
+            live.posted(action, ref(action.part), 9.0)
+        else:
+            live.edited(action, 9.0)
+        empty.append(sum(text in ("wait", "more") for text in shown.values()))
+    assert (len(shown), max(empty)) == (12, 2)
+
+
+def test_a_placeholder_that_vanished_comes_back_above_the_rest_of_the_answer() -> None:
+    """It was deleted when a second message stood already: that one makes room first."""
+    live = opened(replace(LIMITS, text_max=20))
+    live.grow("sentence of words. " * 2, 1.0)
+    second = live.due(1.0)
+    assert isinstance(second, Post)
+    live.posted(second, ref(1), 1.0)
+    first = live.due(1.0)
+    assert isinstance(first, Edit)
+    live.gone(first)
+    assert live.due(1.0) == Remove(part=1, ref=ref(1))
