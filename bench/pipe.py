@@ -217,8 +217,8 @@ class Stage:
             raise RuntimeError(f"{log}\n{otherwise} ({counts})") from None
 
     async def ask(self, users: int, how: str, *, over: float = 0.0, first: int = 1) -> Round:
-        """Every user asks once, all at the same moment or evenly `over` some seconds; returns when
-        all have their answers. The users are numbered from `first`.
+        """Each user, from `first` on, asks once, at one moment or evenly `over` some seconds;
+        returns when all have their answers.
         """
         screens = self.screens
         screens.begin(users)
@@ -357,16 +357,17 @@ async def _at_work(stage: Stage) -> Figures:
 async def _bare(stage: Stage) -> Figures:
     """The same questions put to the least a bot can be: what noise of the machine is in both."""
     bare = replace(stage, program=("-m", "bench.bare"))
-    figures: Figures = []
     async with bare.desk():
         for _ in range(WARM_ROUNDS):
             await bare.ask(FEW, AT_ONCE)
-        for users in (FEW, MANY):
-            rounds = [await bare.ask(users, AT_ONCE) for _ in range(ROUNDS[users])]
-            figures.append((f"a bare bot: zero-delay reply, {users} users", _each(rounds, users)))
-        rounds = [await bare.ask(FEW, SLOWLY) for _ in range(3)]
-        figures.append((f"a bare bot: streamed reply, {FEW} users", _each(rounds, FEW)))
-    return figures
+        few = [await bare.ask(FEW, AT_ONCE) for _ in range(ROUNDS[FEW])]
+        many = [await bare.ask(MANY, AT_ONCE) for _ in range(ROUNDS[MANY])]
+        slow = [await bare.ask(FEW, SLOWLY) for _ in range(3)]
+    return [
+        (f"a bare bot: zero-delay reply, {FEW} users", _each(few, FEW)),
+        (f"a bare bot: zero-delay reply, {MANY} users", _each(many, MANY)),
+        (f"a bare bot: streamed reply, {FEW} users", _each(slow, FEW)),
+    ]
 
 
 def _each(rounds: Sequence[Round], users: int) -> str:
@@ -420,8 +421,8 @@ async def _idle(stage: Stage) -> Figures:
 async def _zero_delay(stage: Stage, users: int) -> Figures:
     """CPU of a reply whose model needs no time, and how long the last of a crowd waits.
 
-    Everybody asks as often as in a crowd of MANY. Answers this long are summarised every fourth
-    time, so the same few who go on and on are measured, too, summaries included.
+    Everybody asks EACH times. Long answers are summarised every fourth time: those who go on and
+    on are a figure of their own.
     """
     rounds = [
         await stage.ask(users, AT_ONCE, first=1 + turn // EACH * users)
