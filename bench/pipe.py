@@ -19,24 +19,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median, quantiles
 
-from aiohttp import web
-
 from adapters.telegram.adapter import PRIVATE_SECONDS
 from bench import machine
+from bench.stamps import CHUNKS, LAST, SLOWLY, STREAM_SECONDS
 from bot.reply.live import STEADY
 from bot.types import Limits
-from tests.fakes.glm import KEY, Call, FakeGlm, frame, opened, question_of, sse, usage_of
+from tests.fakes.glm import KEY
 from tests.fakes.slack import APP_TOKEN, BOT_TOKEN, FakeSlack
 from tests.fakes.telegram.core import Answer, FakeTelegram
 from tests.fakes.telegram.http import serve
 from tests.fakes.telegram.world import Chat, Json
 
 ROOT = Path(__file__).parents[1]
-CHUNKS = 120
-STREAM_SECONDS = 5.0
-SLOWLY = "Please tell me slowly"
 AT_ONCE = "Please tell me at once"
-LAST = "End."
 FEW, MANY = 10, 200
 WARM_ROUNDS = 3
 BOTH_ANSWERS = 20
@@ -54,38 +49,6 @@ concurrency = {MANY}
 """
 
 Figures = list[tuple[str, str]]
-
-
-# --- the model, in a process of its own -----------------------------------------------------------
-
-
-CHUNK = sse(frame("STAMP "), done=False).replace(b"%", b"%%").replace(b"STAMP", b"%.5f")
-"""Made once: the model's process must not take the CPU that the desk is waiting for."""
-
-
-async def stamped(glm: FakeGlm, request: web.Request, call: Call) -> web.StreamResponse:
-    """CHUNKS chunks, each the time it is written at; over STREAM_SECONDS when asked for slowly."""
-    seconds = STREAM_SECONDS if SLOWLY in question_of(call.body) else 0.0
-    response = await opened(request)
-    start = time.monotonic()
-    for number in range(CHUNKS - 1):
-        if seconds:
-            await asyncio.sleep(start + number * seconds / CHUNKS - time.monotonic())
-        await response.write(CHUNK % time.monotonic())
-    if seconds:
-        await asyncio.sleep(start + seconds - time.monotonic())
-    last = frame(f"{time.monotonic():.5f} {LAST}", finish="stop", usage=usage_of("x" * 99, "x"))
-    await response.write(sse(last))
-    return response
-
-
-async def model() -> None:
-    """Print the base URL, then answer until ended."""
-    async with FakeGlm(default=stamped) as glm:
-        print(glm.url, flush=True)
-        while True:
-            await asyncio.sleep(60)
-            glm.calls.clear()
 
 
 # --- what the reader of the screen sees ---------------------------------------------------------
@@ -313,7 +276,7 @@ async def measure(profile: str = "", only: str = "") -> Figures:
 @asynccontextmanager
 async def _model() -> AsyncIterator[str]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.pipe", "--model"),
+        *(sys.executable, "-m", "bench.stamps"),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -489,13 +452,9 @@ async def _profiled(stage: Stage, only: str) -> Figures:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(prog="bench.pipe")
-    parser.add_argument("--model", action="store_true", help="be the model's process")
     parser.add_argument("--profile", default="", help="write cProfile's figures of the desk here")
     parser.add_argument("--only", choices=("stream", "once", "start"), default="stream")
     options = parser.parse_args()
-    if options.model:
-        asyncio.run(model())
-        return
     for name, figure in asyncio.run(measure(options.profile, options.only)):
         print(f"{name:<58} {figure}")
 
