@@ -31,18 +31,21 @@ Tell = Callable[[str, str], None]
 """Says something beside the talk: a catalogue key and what it is about."""
 
 
-async def run(loaded: Loaded, *, tell: Tell, model: str = "", knowledge: bool = True) -> int:
+async def run(
+    loaded: Loaded, *, tell: Tell, locale: str, model: str = "", knowledge: bool = True
+) -> int:
     """Chat until the person leaves, or the piped input ends; the exit status.
 
-    `model` answers instead of the configured ones; without `knowledge` it answers alone. Raises
-    UserError when there is no model for that, StorageError for a database that cannot be used.
+    `locale` is the terminal's, for what has no language of its own. `model` answers instead of the
+    configured ones; without `knowledge` it answers alone. Raises UserError when there is no model
+    for that, StorageError for a database that cannot be used.
     """
     if not _somebody_types():
         sys.stderr.write(NOTHING_TO_SERVE)
         return 2
     config = chosen(loaded.config, model=model, knowledge=knowledge)
     async with _opened(replace(loaded, config=config), tell) as desk:
-        return await _converse(desk)
+        return await _converse(desk, locale)
 
 
 def chosen(config: Config, *, model: str, knowledge: bool) -> Config:
@@ -92,13 +95,17 @@ async def _learn(desk: Desk, folder: str, tell: Tell) -> None:
         tell("cli.import_failed", problem)
 
 
-async def _converse(desk: Desk) -> int:
+async def _converse(desk: Desk, locale: str) -> int:
     """One person at a terminal, or lines through a pipe."""
     from adapters.console import open_console
 
     stores = desk.stores
     console = open_console(
-        desk.config.desk, desk.clock, depth=stores.inbox.depth, rows=stores.ledger.rows
+        desk.config.desk,
+        desk.clock,
+        depth=stores.inbox.depth,
+        rows=stores.ledger.rows,
+        locale=locale,
     )
     service = await Service.build(desk)
     service.join(console)

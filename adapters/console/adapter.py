@@ -57,7 +57,8 @@ class ConsoleAdapter:
 
     `run` returns at the end of input; at a terminal, when the person leaves. `taken` then says how
     many messages came in. `depth` (Inbox.depth) tells the screen when an answer has settled and
-    `rows` (Ledger.rows) what it took. Typed lines are kept in `history`, else in the user's state.
+    `rows` (Ledger.rows) what it took. `locale` is the terminal's, where the settings name none.
+    Typed lines are kept in `history`, else in the user's state.
     """
 
     platform = "console"
@@ -69,11 +70,12 @@ class ConsoleAdapter:
         clock: Clock,
         *,
         depth: Callable[[], Awaitable[Depth]],
+        locale: str = "",
         rows: Callable[[int, int], Awaitable[list[LedgerRow]]] | None = None,
         history: Path | None = None,
         surface: Plain | Screen | None = None,
     ) -> None:
-        self._locale = desk.locale or LOCALES[0]
+        self._locale = desk.locale or locale or LOCALES[0]
         self._clock = clock
         self._depth = depth
         self._rows = rows
@@ -142,7 +144,7 @@ class ConsoleAdapter:
         message = IncomingMessage(
             key=key,
             place=self.place,
-            sender=Sender(user=USER),
+            sender=Sender(user=USER, locale=self._locale),
             text=text,
             said_at=self._clock.now(),
             position=position,
@@ -173,9 +175,10 @@ class ConsoleAdapter:
         self._surface.show(ref.id, frame)
         return ref
 
-    async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> None:
+    async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> bool:
         guard()
         self._surface.show(ref.id, frame)
+        return True
 
     async def delete(self, ref: MessageRef, *, guard: Guard) -> None:
         guard()
@@ -221,10 +224,11 @@ def open_console(
     *,
     depth: Callable[[], Awaitable[Depth]],
     rows: Callable[[int, int], Awaitable[list[LedgerRow]]],
+    locale: str,
 ) -> ConsoleAdapter:
     """The console of this process: a pipe takes no files, a person does."""
     kind = TerminalAdapter if sys.stdin.isatty() and sys.stdout.isatty() else ConsoleAdapter
-    return kind(desk, clock, depth=depth, rows=rows)
+    return kind(desk, clock, depth=depth, rows=rows, locale=locale)
 
 
 def _seconds(milliseconds: int) -> str:

@@ -83,10 +83,12 @@ def _chat(loaded: Loaded, level: str, **choice: Any) -> int:
     log_to_stderr(loaded, level or "warning")
     from bot import chat as terminal
 
-    def tell(key: str, about: str) -> None:
-        click.echo(say(locale_of(loaded), key, path=about, text=printable(about)), err=True)
+    locale = locale_of(loaded)
 
-    return asyncio.run(terminal.run(loaded, tell=tell, **choice))
+    def tell(key: str, about: str) -> None:
+        click.echo(say(locale, key, path=about, text=printable(about)), err=True)
+
+    return asyncio.run(terminal.run(loaded, tell=tell, locale=locale, **choice))
 
 
 @cli.group()

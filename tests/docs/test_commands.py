@@ -219,6 +219,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+TIMING = re.compile(r"^\d.*(?:first text|首字).*$", re.MULTILINE)
+"""The line under an answer, which is another one each time."""
 NONE_SUCH = tuple(say("en", f"operator.{key}", number=17) for key in ("no_letter", "not_requeued"))
 """The number in the pages is an example: that there is none is said so, and is no crash."""
 
@@ -250,13 +252,13 @@ def test_what_a_page_shows_is_what_comes(shown: Told, tmp_path: Path) -> None:
         done = _shell(shown.text, tmp_path)
         assert _plain(done.stdout) == _plain(shown.shown)
         return
-    turns = re.split(r"^You › ", shown.shown, flags=re.MULTILINE)[1:]
+    turns = re.split(r"^(?:You|您) › ", shown.shown, flags=re.MULTILINE)[1:]
     questions = [turn.partition("\n")[0] for turn in turns]
     assert len(questions) == 3
     typed = "\n".join(questions)
     done = _shell(f"printf '%s\\n' {shlex.quote(typed)} | frontdesk run", tmp_path)
     for turn in turns:
-        answer = re.sub(r"^\d.*first text.*$", "", turn.partition("\n")[2], flags=re.MULTILINE)
+        answer = TIMING.sub("", turn.partition("\n")[2])
         assert _plain(answer) in _plain(done.stdout)
 
 

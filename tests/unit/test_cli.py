@@ -343,6 +343,21 @@ def test_a_terminal_without_tokens_is_a_chat(words: list[str], tmp_path: Path) -
     assert "Traceback" not in session.paper
 
 
+def test_a_chat_speaks_the_language_of_its_terminal(tmp_path: Path) -> None:
+    """Its own words and those of a command, which has no language; a question keeps its own."""
+    session = Session(tmp_path, "chat", LANG="zh_CN.UTF-8")
+    session.until("请提问")
+    session.press("/help\r")
+    session.until("我能做什么")
+    session.until("›")
+    session.press("How do I return an item?\r")
+    session.until("Source")
+    session.until("›")
+    session.press("\x04")
+    session.until("再见")
+    assert session.ended() == 0
+
+
 def test_a_signal_ends_piped_waiting_without_a_traceback(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "bot", "run"],
