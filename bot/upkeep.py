@@ -33,6 +33,10 @@ __all__ = [
 ]
 
 
+_NUMBER_LENGTH = 16
+"""Of a person's number with its sign: more digits SQLite may not hold, and nobody has them."""
+
+
 def when(milliseconds: int, config: Config, shape: str = "%Y-%m-%d %H:%M:%S") -> str:
     """A time as the desk's own clock on the wall shows it."""
     zone = ZoneInfo(config.desk.timezone)
@@ -126,7 +130,7 @@ async def person(config: Config, who: str) -> Person:
     """Whom `who` means: #number as lists show it, or platform:account/id. UserError for nobody."""
     stores = await open_stores(config.database, SystemClock(), read_only=True)
     try:
-        if who.startswith("#") and who[1:].isdecimal():
+        if who.startswith("#") and who[1:].isdecimal() and len(who) <= _NUMBER_LENGTH:
             found = await stores.directory.by_number(PersonId(int(who[1:])))
         else:
             platform, _, name = who.partition(":")

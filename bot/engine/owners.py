@@ -45,8 +45,11 @@ _MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>", re.ASCII)  # Slack's own fo
 _NUMBER = re.compile(r"#(\d{1,15})", re.ASCII)
 _IDENTITY = re.compile(r"([a-z]+):(?:([^/\s]+)/)?([^/\s]+)", re.ASCII)
 _QUOTA = re.compile(
-    r"(?P<who>.*?)\s*(?P<count>(?<!\S)(?:[+-]?\d+(?:\.\d+)?|off|default))?", re.DOTALL
+    r"(?P<who>.*?)\s*(?P<count>(?<!\S)(?:[+-]?\d+(?:\.\d+)?|off|default|不限|默认))?", re.DOTALL
 )
+_NUMBERED = re.compile(r"(?P<who>#\d{1,15})\s+(?P<count>.+)", re.DOTALL)
+_LIFTED = {"off": 0, "不限": 0, "default": None, "默认": None}
+"""Words for an answer count: no limit, and what everybody has."""
 _CONFIRM = re.compile(r"send\s+(\S+)", re.IGNORECASE)
 _STATUS = re.compile(r"status(?:\s+(\S+))?", re.IGNORECASE)
 
@@ -125,12 +128,13 @@ class Owners:
 
     async def _quota(self, call: Call) -> AsyncIterator[ReplyEvent]:
         async def decide() -> _Decision:
-            found = _QUOTA.fullmatch(call.argument.strip())
+            asked = call.argument.strip()
+            found = _NUMBERED.fullmatch(asked) or _QUOTA.fullmatch(asked)
             who, count = (found["who"], found["count"]) if found else (call.argument, None)
             if count is not None and not who and call.quoted_user is None:
                 who, count = count, None
             person = await self._whom(call, who)
-            return _quota_of(person, count)
+            return _quota_of(person, count, call.locale)
 
         async for event in _audited("quota", call, decide):
             yield event
@@ -305,22 +309,28 @@ def _role(key: str, person: Person, role: Role, *, allowed: bool) -> _Decision:
     )
 
 
-def _quota_of(person: Person, count: str | None) -> _Decision:
-    """Show it, set it, lift it, or make it everybody's again."""
-    name = _name(person)
+def _quota_of(person: Person, count: str | None, locale: str) -> _Decision:
+    """Show it, set it, lift it, or make it everybody's again. Raises UserError."""
     if count is None:
-        shown = {None: "default", 0: "off"}.get(person.quota, str(person.quota))
-        return _Decision(
-            key="access.quota_shown",
-            values={"name": name, "quota": shown},
-            detail=f"#{person.id} shown",
-        )
-    if count not in ("off", "default") and not (count.isdigit() and 1 <= int(count) <= QUOTA_MAX):
-        raise UserError("access.bad_number", given=count[:ARGUMENT_SHOWN], most=QUOTA_MAX)
-    answers = {"off": 0, "default": None}.get(count, int(count) if count.isdigit() else None)
-    return _Decision(
-        key="access.quota_set",
-        values={"name": name, "quota": count},
-        detail=f"#{person.id} {count}",
-        changes=(SetQuota(person=person.id, answers=answers),),
-    )
+        answers, key, detail = person.quota, "access.quota_shown", "shown"
+    else:
+        answers, key, detail = _answers(count), "access.quota_set", count
+    values: dict[str, Scalar] = {"name": _name(person), "quota": _quota_text(answers, locale)}
+    changes = () if count is None else (SetQuota(person=person.id, answers=answers),)
+    return _Decision(key=key, values=values, detail=f"#{person.id} {detail}", changes=changes)
+
+
+def _answers(count: str) -> int | None:
+    """What was written, as a number of answers: 0 is no limit, None what everybody has."""
+    if count in _LIFTED:
+        return _LIFTED[count]
+    answers = int(count) if count.isdecimal() and len(count) <= len(str(QUOTA_MAX)) else 0
+    if not 1 <= answers <= QUOTA_MAX:
+        raise UserError("access.bad_quota", given=count[:ARGUMENT_SHOWN], most=QUOTA_MAX)
+    return answers
+
+
+def _quota_text(answers: int | None, locale: str) -> str:
+    if answers is None:
+        return say(locale, "access.quota_default")
+    return str(answers) if answers else say(locale, "access.quota_off")

@@ -55,6 +55,8 @@ def parse_range(word: str, *, now: int, zone: tzinfo) -> Span:
         raise UserError("stats.bad_order", range=word[:40])
     if (last - first).days >= DAYS_MAX:
         raise UserError("stats.too_long", days=DAYS_MAX)
+    if first.year <= _EPOCH_YEAR:
+        raise UserError("stats.bad_range", range=word[:40])
     shown = last - timedelta(days=6) if first == last == today else first
     return Span(
         first=first,
@@ -70,12 +72,9 @@ def _dates(word: str, today: date) -> tuple[date, date]:
     if (found := _DATES.fullmatch(word)) is None:
         raise UserError("stats.bad_range", range=word[:40])
     try:
-        first, last = date.fromisoformat(found[1]), date.fromisoformat(found[2] or str(today))
+        return date.fromisoformat(found[1]), date.fromisoformat(found[2] or str(today))
     except ValueError:  # no such day, as February 30
         raise UserError("stats.bad_range", range=word[:40]) from None
-    if first.year <= _EPOCH_YEAR or last > today + timedelta(days=DAYS_MAX):
-        raise UserError("stats.bad_order", range=word[:40])
-    return first, last
 
 
 def local(at: int, zone: tzinfo) -> datetime:

@@ -158,10 +158,12 @@ BAD = [
     ("/ban x'; DROP TABLE person; --", "access.unknown_person"),
     (f"/ban {ADMIN}", "access.not_them"),
     ("/ban @Twin", "access.many_people"),
-    (f"/quota {ANN} -5", "access.bad_number"),
-    (f"/quota {ANN} 99999999999999999999", "access.bad_number"),
-    (f"/quota {ANN} 1.5", "access.bad_number"),
-    (f"/quota {ANN} 0", "access.bad_number"),
+    (f"/quota {ANN} -5", "access.bad_quota"),
+    (f"/quota {ANN} 99999999999999999999", "access.bad_quota"),
+    (f"/quota {ANN} 1.5", "access.bad_quota"),
+    (f"/quota {ANN} 0", "access.bad_quota"),
+    ("/quota #1 plenty of them", "access.bad_quota"),
+    ("/quota #1 " + "9" * 5000, "access.bad_quota"),
     ("/quota", "access.whom"),
     ("/quota 424242 5", "access.unknown_person"),
     ("/audit 100000", "access.bad_number"),
@@ -244,6 +246,21 @@ async def test_a_day_s_answers_end_with_the_day_of_the_desk_and_a_quota_changes_
         await desk.say(f"/quota {ANN} default", ADMIN)
         assert "default" in (await desk.say(f"/quota {ANN}", ADMIN)).text
         assert (await desk.say("q6")).notices == ["access.day_spent"]
+
+
+async def test_a_quota_is_told_in_the_admin_s_language() -> None:
+    """No word of the other one, whichever word was used."""
+    async with spoken(desk=open_desk()) as desk:
+        await desk.say("/start")
+        for word, chinese, english in (("off", "不限", "no limit"), ("默认", "默认", "default")):
+            await desk.say("/lang zh", ADMIN)
+            told = (await desk.say(f"/quota #1 {word}", ADMIN)).text
+            shown = (await desk.say("/quota #1", ADMIN)).text
+            assert chinese in told
+            assert chinese in shown
+            assert english not in told + shown
+            await desk.say("/lang en", ADMIN)
+            assert english in (await desk.say("/quota #1", ADMIN)).text
 
 
 async def test_a_spent_budget_leaves_the_knowledge_base_and_says_until_when() -> None:

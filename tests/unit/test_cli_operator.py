@@ -350,7 +350,7 @@ def test_somebody_is_erased_by_number_or_account_after_a_question(
     """Nobody without a yes, nobody unknown; then the words are in the file no more."""
     words = b"a question nobody could answer"
     person = asyncio.run(_ask(database, words.decode()))
-    for who in ("#999", "telegram:1/nobody", "Ann", "#", ""):
+    for who in ("#999", "#" + "9" * 30, "telegram:1/nobody", "Ann", "#", ""):
         done = inside("forget", "--yes", who)
         assert (done.returncode, done.stdout) == (2, ""), who
         assert "nobody known" in done.stderr
