@@ -317,14 +317,16 @@ class SlackAdapter:
             self._status(place, "processing")
         return MessageRef(place=place, id=answer["ts"])
 
-    async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> None:
+    async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> bool:
         if whispered_to(ref.place):
             await self._respond(ref, guard, replace_original=True, **_shown(frame))
-            return
-        if self._native is not None and await self._native.show(ref, frame, guard):
-            return  # a stream begins and ends its thread's session by itself
+            return True
+        streamed = await self._native.show(ref, frame, guard) if self._native else None
+        if streamed is not None:
+            return streamed  # a stream begins and ends its thread's session by itself
         await self._change(UPDATE, ref, guard, final=frame.final, **_shown(frame))
         self._status(ref.place, "active" if frame.final else "processing")
+        return True
 
     async def _streamed(self, place: Place, guard: Guard) -> MessageRef | None:
         """A stream of Slack's own, which shows by itself that we are at work."""

@@ -106,33 +106,34 @@ class Native:
         self._streams[_key(ref)] = Stream(place.conversation, born)
         return ref
 
-    async def show(self, ref: MessageRef, frame: Frame, guard: Guard) -> bool:
-        """Bring a stream to the frame; False: it is none, or none any more, and is to be edited.
+    async def show(self, ref: MessageRef, frame: Frame, guard: Guard) -> bool | None:
+        """Bring a stream to the frame; False: nothing can be added yet; None: it is no stream, or
+        none any more, and is to be edited.
 
         Raises PlatformError where the same is worth another try later.
         """
         stream = self._streams.get(_key(ref))
         if stream is None:
-            return False
+            return None
         try:
             done = await self._moved(stream, ref, frame, guard)
         except StoppedByPerson:
             stream.stopped = not frame.final and await self._stopped(ref)
-            done = stream.stopped
+            done = False if stream.stopped else None
         except StreamOver:
-            done = False
+            done = None
         except PlatformRefused as error:
             log.warning("a stream goes on by edits: %s", error)
-            done = False
+            done = None
         except PlatformUnavailable as error:
             stream.sure = stream.sure and not error.sent
             if stream.sure or not frame.final:
                 raise
-            done = False
+            done = None
         except (MessageGone, NotWelcome, PlatformLocked):
             self.forget(ref)
             raise
-        if frame.final or frame.full or not done:
+        if frame.final or frame.full or done is None:
             self.forget(ref)
         return done
 
@@ -148,7 +149,10 @@ class Native:
         except PlatformRefused as error:
             log.info("%s", error)
 
-    async def _moved(self, stream: Stream, ref: MessageRef, frame: Frame, guard: Guard) -> bool:
+    async def _moved(
+        self, stream: Stream, ref: MessageRef, frame: Frame, guard: Guard
+    ) -> bool | None:
+        """As `show`."""
         match stream.move(frame, self._clock.monotonic()):
             case Append(text=text):
                 await self._append(stream, ref, text, guard)
@@ -157,9 +161,9 @@ class Native:
             case Leave():
                 if not stream.stopped:
                     await self._stop(ref, guard, final=frame.final or frame.full)
-                return False
+                return None
             case Keep():
-                pass
+                return False
         return True
 
     async def _append(

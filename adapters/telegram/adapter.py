@@ -209,7 +209,7 @@ class TelegramAdapter:
             place, call, lambda channel: self._shown(call, post, channel, shown)
         )
 
-    async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> None:
+    async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> bool:
         async def change(channel: str, shown: Rendered) -> telegram.Message | bool:
             return await self._bot.edit_message_text(
                 chat_id=channel,
@@ -224,6 +224,7 @@ class TelegramAdapter:
             await self._shown(call, change, ref.place.channel, render(frame.content))
         except Moved as error:
             raise MessageGone(str(error)) from None
+        return True
 
     async def delete(self, ref: MessageRef, *, guard: Guard) -> None:
         """Remove it; silent when it is gone already. A bot may delete its own for 48 hours."""

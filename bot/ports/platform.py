@@ -81,9 +81,10 @@ class Adapter(Protocol):
         """
         ...
 
-    async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> None:
+    async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> bool:
         """Make a message of ours show `frame`. Idempotent; "not modified" is success.
 
+        False for a frame of a growing text of which nothing can be shown before there is more.
         Retries what is retryable for finals; a non-final that fails is reported at once.
         Raises MessageGone when there is nothing to edit any more.
         """

@@ -193,7 +193,7 @@ class LiveReply:
         if not self._limits.edits:
             return None
         if self._opening() is not None:
-            return max(now, self._busy_until)
+            return max(now, self._busy_until, self._quiet_until)
         ripe = min(self._ripe_at(), self._drafting.due_at(self._blank()))
         return None if ripe == NEVER else max(now, ripe, self._busy_until, self._quiet_until)
 
@@ -389,6 +389,11 @@ class LiveReply:
         self._parts[action.part].shown = shown_hash(action.frame)
         if self._texted:
             self._note_shown(now, stands=True)
+
+    def withheld(self, now: float) -> None:
+        """Nothing of the frame can be shown before there is more text: no call was made."""
+        self._flying = False
+        self._quiet_until = max(self._quiet_until, now + self._limits.first_seconds)
 
     def drafted(self, action: Draft, now: float) -> None:
         """The draft is on the screen."""

@@ -194,8 +194,11 @@ class Screen:
                 self.live.posted(action, ref, self._clock.monotonic())
             case Edit():
                 await self._thaw(action)
-                await self._adapter.edit(action.ref, action.frame, guard=guard)
-                self._edits += 1
+                shown = await self._adapter.edit(action.ref, action.frame, guard=guard)
+                self._edits += shown
+                if not shown and not action.frame.grows:
+                    self.live.withheld(self._clock.monotonic())
+                    return
                 self.live.edited(action, self._clock.monotonic())
                 if action.frozen:
                     await self.anchor(_full(action))

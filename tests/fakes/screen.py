@@ -50,7 +50,7 @@ class Screen:
         self.frames[ref.id] = frame
         return ref
 
-    async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> None:
+    async def edit(self, ref: MessageRef, frame: Frame, *, guard: Guard) -> bool:
         await self._call("edit", guard)
         if not self._limits.edits:
             raise PlatformRefused("nothing can be edited here")
@@ -59,6 +59,7 @@ class Screen:
             raise MessageGone
         self.shown[ref.id].append(frame.content.text)
         self.frames[ref.id] = frame
+        return True
 
     async def close(self) -> None:
         """Nothing is held."""

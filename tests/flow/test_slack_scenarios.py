@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.loop import EPOCH_MS, run_virtual
 from tests.flow.scenarios import Verdict
-from tests.flow.slack_scenarios import SCENARIOS, crowd, slack_desk
+from tests.flow.slack_scenarios import SCENARIOS, STREAMING, crowd, slack_desk
 from tests.flow.virtual_desk import Written
 
 LAG_MAX = {"S1": 1.0, "S2": 4.0, "S3": 4.0, "S4": 15.0, "S5": 4.0, "S6": 0.5}
@@ -80,5 +80,24 @@ def test_a_deleted_question_takes_its_answer_along(size: int) -> None:
             await desk.say("C1", "next")
             await desk.quiet()
             assert [m.markdown for m in desk.core.shown("C1")] == ["The next one is served."]
+
+    run_virtual(main())
+
+
+def test_a_frame_of_which_nothing_could_be_shown_is_no_edit_and_no_first_text() -> None:
+    """A stream takes a table when it is whole; until then its reader has seen nothing."""
+
+    async def main() -> None:
+        table = "| a | b |\n|---|---|\n" + "| one | two |\n" * 40
+        written = Written({"q": f"{table}\n" + "That is all of it. " * 20})
+        async with slack_desk(written) as desk:
+            await desk.say("D1", "q")
+            asked = asyncio.get_running_loop().time()
+            await desk.quiet()
+            [row] = await desk.stores.ledger.rows(0, EPOCH_MS * 2)
+            shown = [call for call in desk.core.calls if call.method in STREAMING[1:]]
+            assert row.edits == len(shown)
+            assert row.first_text_ms is not None
+            assert row.first_text_ms >= 1000 * (shown[0].at - asked) > 2000
 
     run_virtual(main())
