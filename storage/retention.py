@@ -32,6 +32,7 @@ async def prune(database: Database, retention: Retention, *, now: int) -> dict[s
         "signals": await _slices(database, "prune_signals", now, retention.signals),
         "turns": await _slices(database, "prune_turns", now, retention.history),
         "party": await _slices(database, "prune_party", now, retention.party),
+        "continuations": await _slices(database, "prune_continuations", now, retention.done),
         "forms": await _slices(database, "prune_forms", now, retention.signals),
         **{
             kind: await _slices(database, f"prune_{kind}", now, retention.history)

@@ -39,3 +39,9 @@ UPDATE broadcast SET text = '' WHERE id IN (
 -- prune_forms: questions of commands that nobody waits for an answer to
 DELETE FROM form WHERE (person, memory) IN (
     SELECT person, memory FROM form WHERE until < :before LIMIT :slice) RETURNING person;
+
+-- prune_continuations: which answer is the rest of which, once neither can be gone on with any more
+DELETE FROM continuation WHERE answer IN (
+    SELECT c.answer FROM continuation c
+     WHERE NOT EXISTS (SELECT 1 FROM inbox WHERE id IN (c.answer, c.continues)) LIMIT :slice)
+RETURNING answer;

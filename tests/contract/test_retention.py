@@ -9,6 +9,7 @@ from bot.types import (
     Await,
     DraftBroadcast,
     Gap,
+    GoOn,
     LedgerRow,
     MemoryId,
     MessageRef,
@@ -128,3 +129,19 @@ async def test_words_that_were_kept_for_a_purpose_go_when_what_was_said_does(
     assert not any(again.values())
     assert len(await desk.ledger.rows(0, 10**15)) == 2
     assert sorted(one.summary for one in await desk.files.tickets(9)) == ["", "why?"]
+
+
+async def test_which_answer_is_the_rest_of_which_is_kept_as_long_as_one_of_them(
+    desk: Stores, clock: HandClock
+) -> None:
+    """Without it an answer that was gone on with would be offered once more."""
+    await put(desk, message(1))
+    first = await lease_one(desk)
+    await desk.inbox.settle(first, settlement())
+    await put(desk, message(2))
+    rest = replace(settlement(), changes=(GoOn(answer=first.id),))
+    await desk.inbox.settle(await lease_one(desk), rest)
+    young = await prune(desk.database, Retention(), now=clock.now() + 6 * DAY_MS)
+    old = await prune(desk.database, Retention(), now=clock.now() + 8 * DAY_MS)
+    again = await prune(desk.database, Retention(), now=clock.now() + 8 * DAY_MS)
+    assert [pruned["continuations"] for pruned in (young, old, again)] == [0, 1, 0]
