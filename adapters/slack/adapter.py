@@ -16,6 +16,7 @@ from adapters.slack.calls import PATIENCE, TIMEOUT, Calls
 from adapters.slack.events import Events, Party, bolt_app, nobody
 from adapters.slack.failures import StillStreaming
 from adapters.slack.files import Files
+from adapters.slack.growing import Growing
 from adapters.slack.native import Native
 from adapters.slack.normalise import Me, position, whispered_to
 from adapters.slack.rates import POST, UPDATE
@@ -115,6 +116,7 @@ class SlackAdapter:
         self._native: Native | None = None
         self._app: AsyncApp | None = None
         self._responses: dict[str, str] = {}
+        self._growing = Growing(clock)
 
     @property
     def throttled(self) -> int:
@@ -174,6 +176,7 @@ class SlackAdapter:
             party=self._party,
             words=self._words,
             context=self._context,
+            growing=self._growing,
             groups=self._groups,
         )
         self._sessions = Sessions(calls, self._clock)
@@ -295,6 +298,7 @@ class SlackAdapter:
         """
         if user := whispered_to(place):
             return await self._whisper(place, user, frame, guard, reply_to)
+        self._growing.note(place, frame)
         if frame.grows and (streamed := await self._streamed(place, guard)):
             return streamed
         mark = mark or f"{self._random.getrandbits(96):024x}"
@@ -321,6 +325,7 @@ class SlackAdapter:
         if whispered_to(ref.place):
             await self._respond(ref, guard, replace_original=True, **_shown(frame))
             return True
+        self._growing.note(ref.place, frame)
         streamed = await self._native.show(ref, frame, guard) if self._native else None
         if streamed is not None:
             return streamed  # a stream begins and ends its thread's session by itself
@@ -358,6 +363,7 @@ class SlackAdapter:
             if whispered_to(ref.place):
                 await self._respond(ref, guard, delete_original=True)
             else:
+                self._growing.forget(ref.place)
                 await self._change("chat.delete", ref, guard)
                 if self._native is not None:
                     self._native.forget(ref)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from adapters.slack.calls import Calls
+from adapters.slack.growing import Growing
 from adapters.slack.normalise import (
     Me,
     Setting,
@@ -85,6 +86,7 @@ class Events:
         party: Party,
         words: Collection[str],
         context: bool,
+        growing: Growing,
         groups: Collection[str] = (),
     ) -> None:
         self.sink: Sink | None = None
@@ -94,6 +96,7 @@ class Events:
         self._party = party
         self._words = frozenset(words)
         self._context = context
+        self._growing = growing
         self._members = {group: Members() for group in sorted(groups)}
         self._thanks: set[asyncio.Task[None]] = set()
         self._people: dict[str, Sender] = {}
@@ -176,6 +179,7 @@ class Events:
             words=self._words,
             quoted=quoted,
             context=self._context,
+            growing=self._growing.newest(str((body.get("event") or {}).get("channel"))),
         )
 
     async def _above(self, body: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, bool]:

@@ -49,6 +49,7 @@ class Setting:
     said without a slash. `context`: what is said in our threads, but not to us, is wanted too.
     `above` is the first message of the thread, where a command may be about it; empty: we may not
     read it. `outside`: we are no member of the channel, and can neither read nor write there.
+    `growing`: the thread of these direct messages in which the latest answer is being written.
     """
 
     now: int
@@ -61,6 +62,7 @@ class Setting:
     context: bool = False
     above: Json | None = None
     outside: bool = False
+    growing: str | None = None
 
 
 def position(ts: str) -> int:
@@ -198,17 +200,23 @@ def _event(body: Json, me: Me, setting: Setting, delivery: str) -> Outcome:
         case "message", "message_deleted":
             return None, _deleted(event, me)
         case "message" | "app_mention", subtype if subtype in _SAID:
-            return _heard(_said(body, me, setting, delivery))
+            return _heard(_said(body, me, setting, delivery), setting)
         case _:
             return _NOTHING
 
 
-def _heard(said: IncomingMessage | None) -> Outcome:
-    """With the signal that a plain /stop is as well, which does not wait in the line."""
+def _heard(said: IncomingMessage | None, setting: Setting) -> Outcome:
+    """With the signal that a plain /stop is as well, which does not wait in the line.
+
+    Each direct message begins a thread. A stop that does so is about the answer being written.
+    """
     if said is None or not said.directed or said.text.lower() != "/stop":
         return said, None
-    here = said.place.conversation
-    return said, Signal(kind="stop", conversation=here, position=said.position)
+    place = said.place
+    if place.private and setting.growing and position(place.thread or "0") == said.position:
+        place = replace(place, thread=setting.growing)
+    stop = Signal(kind="stop", conversation=place.conversation, position=said.position)
+    return replace(said, place=place), stop
 
 
 def _said(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMessage | None:

@@ -80,6 +80,10 @@ class OnSlack:
         ts = self._slack.say(self._user, self._channel, text, thread=self._root)
         self._root = self._root or ts
 
+    def beside(self, text: str) -> None:
+        """Said to the desk, but in no thread."""
+        self._slack.say(self._user, self._channel, text)
+
     async def stop(self) -> None:
         shown = self._slack.core.shown(self._channel)[-1]
         if self._slack.core.streams.live(shown):
@@ -199,3 +203,34 @@ async def test_a_skill_is_stopped_like_an_answer(platform: str, tmp_path: Path) 
         await front.stop()
         await until(lambda: stopped(front), 5)
         assert len(front.screen()) == 1
+
+
+async def test_on_slack_a_stop_beside_the_threads_stops_the_answer_being_written(
+    tmp_path: Path,
+) -> None:
+    """Each direct message begins a thread; whoever types stop there means what is being written.
+
+    Where nothing is, it says so, in the thread of the stop itself.
+    """
+    async with on("slack", tmp_path) as front:
+        assert isinstance(front, OnSlack)
+        await begun(front)
+        front.beside("stop")
+        await until(lambda: stopped(front), 5)
+        await until(lambda: outcomes(tmp_path) == ["answered", "superseded"], 5)
+        assert len(front.screen()) == 1
+        front.beside("stop")
+        await until(lambda: front.screen()[1:] == [NOTHING])
+
+
+async def test_on_slack_a_stop_beside_the_threads_stops_nobody_else_s_answer(
+    tmp_path: Path,
+) -> None:
+    async with on("slack", tmp_path) as front:
+        await begun(front)
+        other = front.another(1)
+        assert isinstance(other, OnSlack)
+        other.beside("stop")
+        await until(lambda: other.screen() == [NOTHING])
+        await until(lambda: "word60" in "".join(front.screen()))
+        assert MARK not in front.screen()[0]
