@@ -135,6 +135,14 @@ class ChartFacts:
     letters: str | None
 
 
+@value
+class SkillFacts:
+    """The operator's own skills: their names, and a line for each file that is wrong."""
+
+    names: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
 Probe = Callable[[], Awaitable[T]]
 
 
@@ -154,6 +162,7 @@ class Probes:
     staff: Probe[StaffFacts] | None = None
     embedder: Probe[EmbedderFacts] | None = None
     models: Mapping[str, Probe[int]] = field(default_factory=dict)
+    skills: Probe[SkillFacts] | None = None
     charts: Probe[ChartFacts] | None = None
 
 
@@ -186,6 +195,8 @@ async def examine(loaded: Loaded, probes: Probes) -> list[Finding]:
     if probes.embedder is not None:
         parts.append(_ask("embedder", probes.embedder, of_embedder))
     parts.append(_ask("knowledge", probes.knowledge, of_knowledge))
+    if probes.skills is not None:
+        parts.append(_ask("skills", probes.skills, of_skills))
     if probes.charts is not None:
         parts.append(_ask("charts", probes.charts, of_charts))
     answers = await asyncio.gather(*parts)
@@ -392,6 +403,13 @@ def of_knowledge(entries: int) -> list[Finding]:
     if not entries:
         return [_warn("knowledge", "knowledge_empty")]
     return [_ok("knowledge", "knowledge_ok", entries=entries)]
+
+
+def of_skills(facts: SkillFacts) -> list[Finding]:
+    """With a wrong file the desk does not start."""
+    if not facts.problems:
+        return [_ok("skills", "skills_ok", names=", ".join(facts.names))]
+    return [_fail("skills", "skills_wrong", problem=problem) for problem in facts.problems]
 
 
 def of_charts(facts: ChartFacts) -> list[Finding]:

@@ -22,12 +22,14 @@ from bot.doctor import (
     EmbedderFacts,
     Probe,
     Probes,
+    SkillFacts,
     SlackFacts,
     StaffFacts,
     TelegramFacts,
     skew_seconds,
 )
-from bot.errors import BotError, PlatformError
+from bot.engine.skills import load_skills
+from bot.errors import BotError, ConfigError, PlatformError
 from bot.knowledge.meaning import Standing
 from bot.model.build import ask_once, build_embedder, usable
 from bot.stats.picture import letters
@@ -56,6 +58,7 @@ def probes(loaded: Loaded) -> Probes:
     return Probes(
         database=database,
         knowledge=knowledge,
+        skills=_skills(Path(config.skills)),
         charts=charts,
         skew=_skew(config, clock),
         telegram=_telegram(config, clock) if config.telegram.token else None,
@@ -64,6 +67,20 @@ def probes(loaded: Loaded) -> Probes:
         embedder=_embedder(config, clock) if config.embedder.kind != "none" else None,
         models={name: _model(entry, clock) for name, entry in _named(config).items()},
     )
+
+
+def _skills(folder: Path) -> Probe[SkillFacts] | None:
+    """None where the operator has no skills of their own."""
+    names = tuple(sorted(file.stem for file in folder.glob("*.toml")))
+
+    async def probe() -> SkillFacts:
+        try:
+            await asyncio.to_thread(load_skills, folder)
+        except ConfigError as error:
+            return SkillFacts(names=names, problems=tuple(str(error).splitlines()))
+        return SkillFacts(names=names)
+
+    return probe if names else None
 
 
 async def _database(config: Config) -> DatabaseFacts:

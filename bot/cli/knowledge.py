@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bot.cli.start import load, locale_of, log_to_stderr, printable
+from bot.cli.start import NewFile, load, locale_of, log_to_stderr, printable
 from bot.i18n import LOCALES, say
 
 if TYPE_CHECKING:
@@ -117,9 +117,7 @@ def show(level: str, uid: str, *, as_json: bool) -> int:
 
 
 @click.command(short_help="All FAQs as JSONL that can be imported again.")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Into a file."
-)
+@click.option("-o", "--output", type=NewFile(), help="Into a file.")
 @click.pass_obj
 def export(level: str, output: Path | None) -> int:
     """Write all FAQs as JSONL, ids and further wordings kept, to the screen or a file."""

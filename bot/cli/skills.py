@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.start import load, locale_of, log_to_stderr, printable
+from bot.cli.start import NewFile, load, locale_of, log_to_stderr, printable
 from bot.errors import ConfigError, ModelError, UserError
 from bot.i18n import LOCALES, say
 from bot.types import ChatRequest, value
@@ -213,7 +213,7 @@ def _speaking(config: Config, model: Model) -> Model:
 @click.command("batch", short_help="Answer many prompts from a file; can be killed and resumed.")
 @click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "-o", "--out", "target", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    "-o", "--out", "target", required=True, type=NewFile(),
     help="Where the answers go, one a line in the order of the prompts.",
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 256), default=8, show_default=True)

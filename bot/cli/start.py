@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,21 @@ from bot.i18n import LOCALES, say
 
 if TYPE_CHECKING:
     from bot.config import Loaded
+
+
+class NewFile(click.Path):
+    """A file to be written; its folder has to be there, before any work is done for it."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        path = super().convert(value, param, ctx)
+        if not (folder := Path(os.fsdecode(path)).parent).is_dir():
+            self.fail(f"There is no folder {folder}.", param, ctx)
+        return path
 
 
 def load() -> Loaded:

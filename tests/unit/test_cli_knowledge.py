@@ -41,6 +41,9 @@ def test_listing_showing_and_exporting(filled: Inside, tmp_path: Path) -> None:
     assert "~ Opening times" in shown
     assert "added cli" in shown
     filled("kb", "export", "-o", "out.jsonl")
+    nowhere = filled("kb", "export", "-o", "nowhere/out.jsonl")
+    assert nowhere.returncode == 2
+    assert "no folder nowhere" in nowhere.stderr
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert {row["id"] for row in rows} == {"hours", "pets"}
 

@@ -341,6 +341,21 @@ def test_findings_are_json_for_a_program_in_the_desks_language(
     assert any("数据库" in row["found"] or "写" in row["found"] for row in rows)
 
 
+def test_the_doctor_names_the_wrong_line_of_a_skill_file(tmp_path: Path, inside: Inside) -> None:
+    """The desk would not start with it."""
+    (tmp_path / "skills").mkdir()
+    file = tmp_path / "skills" / "haiku.toml"
+    file.write_text('name = "haiku"\nroles = ["king"]\n', "utf-8")
+    done = inside("doctor")
+    assert done.returncode == 1
+    assert "skills/haiku.toml, line 2" in done.stdout
+    shipped = Path(__file__).parents[2] / "bot" / "skills" / "blog.toml"
+    file.write_text(shipped.read_text("utf-8").replace('"blog"', '"haiku"'), "utf-8")
+    well = inside("doctor")
+    assert well.returncode == 0
+    assert "✓ Your skills: haiku" in well.stdout
+
+
 # --- forget -------------------------------------------------------------------------------------
 
 

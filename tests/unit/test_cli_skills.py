@@ -127,6 +127,15 @@ async def test_a_batch_answers_in_order_with_errors_in_their_lines(tmp_path: Pat
     assert again.errors.startswith("Done: 31 of 31 lines, 1 failed")
 
 
+async def test_a_batch_into_no_folder_asks_nobody(tmp_path: Path) -> None:
+    async with FakeGlm() as glm:
+        prompts(tmp_path / "in.jsonl", 2)
+        done = await frontdesk(tmp_path, glm, "batch", "in.jsonl", "-o", "nowhere/out.jsonl")
+    assert done.status == 2
+    assert "no folder nowhere" in done.errors
+    assert not glm.calls
+
+
 async def test_a_batch_of_a_skill_takes_each_line_for_its_arguments(tmp_path: Path) -> None:
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text('"to=French Print"\n"to=French print"\n"to=French print"\n"words=3"\n"  "\n')

@@ -14,6 +14,7 @@ from bot.doctor import (
     EmbedderFacts,
     Finding,
     Probes,
+    SkillFacts,
     SlackFacts,
     StaffFacts,
     TelegramFacts,
@@ -26,6 +27,7 @@ from bot.doctor import (
     of_database,
     of_embedder,
     of_knowledge,
+    of_skills,
     of_slack,
     of_staff,
     of_telegram,
@@ -330,6 +332,8 @@ def everything() -> list[Finding]:
         *of_embedder(replace(EMBEDDER, milliseconds=401)),
         *of_staff(StaffFacts(name="Staff")),
         *(one for font in (None, "", "Some CJK") for one in of_charts(ChartFacts(letters=font))),
+        *of_skills(SkillFacts(names=("haiku",))),
+        *of_skills(SkillFacts(names=("haiku",), problems=("skills/haiku.toml, line 2: x",))),
         *unreadable(ConfigError("x")),
     ]
     for database in (FILE, poor, replace(FILE, running=True), replace(FILE, mode=None)):
