@@ -191,6 +191,7 @@ class Paced:
         else:
             turn.come.cancel()
             self._queue.remove(request.conversation, turn)
+            self._admit()  # the next may be lighter than what they all waited for
 
     def _left(self, request: ChatRequest) -> float | None:
         if request.deadline is None:
@@ -212,8 +213,9 @@ class Paced:
                 turn.come.set_result(None)
 
     def _wake_in(self, seconds: float) -> None:
-        if self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_later(seconds, self._quiet_over)
+        if self._alarm is not None:
+            self._alarm.cancel()  # what was waited for may have changed, to sooner or to later
+        self._alarm = asyncio.get_running_loop().call_later(seconds, self._quiet_over)
 
     def _quiet_over(self) -> None:
         self._alarm = None

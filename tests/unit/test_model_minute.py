@@ -111,6 +111,27 @@ def test_who_cannot_be_served_before_the_deadline_is_told_so() -> None:
     assert waiting == 0
 
 
+def test_a_long_question_that_gives_up_keeps_no_short_one_waiting() -> None:
+    """The line had been told to wait for as long as the long one would have had to."""
+    said: list[Step] = [ModelText(delta="Hi"), ModelDone(usage=Usage(prompt=800, completion=1))]
+
+    async def work() -> tuple[ModelError | None, ModelError | None, float]:
+        layer = Paced(Scripted(said), CLOCK, most=9, minute=Minute(tokens=1_000))
+        begun = CLOCK.monotonic()
+        await play(layer)
+        turns = (ChatTurn(role="user", content="word " * 500),)
+        long = replace(ASK, turns=turns, conversation="a", deadline=begun + 5)
+        first, second = await asyncio.gather(
+            play(layer, long), play(layer, replace(ASK, conversation="b"))
+        )
+        return first[2], second[2], CLOCK.monotonic() - begun
+
+    given_up, failure, seconds = run_virtual(work())
+    assert isinstance(given_up, ModelBusy)
+    assert failure is None
+    assert 5 <= seconds < 6
+
+
 async def test_the_settings_of_a_model_limit_it() -> None:
     """From the settings to the wire: the second call of the minute does not leave."""
     async with FakeGlm(default=says("ok")) as glm:
