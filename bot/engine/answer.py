@@ -129,7 +129,8 @@ class Answerer:
         if ear.retracted:
             yield _taken_back("grounded")
             return
-        if ear.refused or not ear.supported or (question.said and ear.done.excerpt):
+        unread = ear.done.excerpt and not (findings.quotable or findings.direct)
+        if ear.refused or unread or not ear.supported or (question.said and ear.done.excerpt):
             out = self._lost if question.said else self._abstain
             async for event in out(question, findings):
                 yield event

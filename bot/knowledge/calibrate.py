@@ -25,7 +25,7 @@ question let through is still answered by passages or not at all, one kept out i
 SCOPE_HIGH, DIRECT_HIGH = 0.7, 0.995
 """How far a threshold may be moved; beyond the last one direct answering is off."""
 SCOPE_SIGNS = ("score", "coverage", "likeness", "length")
-TOP_SIGNS = ("score", "gap", "coverage", "row_coverage", "likeness", "covered", "length")
+TOP_SIGNS = ("score", "gap", "coverage", "row_coverage", "likeness", "covered", "length", "missed")
 """The signs each number uses: the share of unknown terms is left out, it depends on the base's
 size and put the shipped scope off by .5 on large bases."""
 SCOPE_MEANING = ("nearness", "standout", "lexical")
@@ -44,8 +44,10 @@ class Sample:
     right: bool
 
 
-def calibrate(samples: Sequence[Sample], *, gap_from: float = 0.1) -> Calibration:
-    """Weights and thresholds from judged searches.
+def calibrate(
+    samples: Sequence[Sample], *, gap_from: float = 0.1, precision: float = PRECISION
+) -> Calibration:
+    """Weights and thresholds from judged searches; direct answers reach this precision on them.
 
     Scope learns from `in` against `far`; `near` is left out, as it is about the same things.
     Direct answering switches itself off where no threshold is precise enough.
@@ -66,7 +68,7 @@ def calibrate(samples: Sequence[Sample], *, gap_from: float = 0.1) -> Calibratio
         scope=scope,
         top=top,
         scope_from=_scope_from([scope(v) for v in inside], [scope(v) for v in far]),
-        direct_from=_direct_from([(top(s.vector), s.right) for s in clear]),
+        direct_from=_direct_from([(top(s.vector), s.right) for s in clear], precision),
         gap_from=gap_from,
         pairs=len(samples),
     )
@@ -107,14 +109,14 @@ def _told_apart(at: float, inside: Sequence[float], far: Sequence[float]) -> flo
     return kept - passed
 
 
-def _direct_from(stated: list[tuple[float, bool]]) -> float:
+def _direct_from(stated: list[tuple[float, bool]], precision: float) -> float:
     """The lowest p_top from which on the answers are precise enough; 2.0: none is."""
     stated.sort(key=lambda pair: -pair[0])
     found, right = 2.0, 0
     for place, (p, is_right) in enumerate(stated, 1):
         right += is_right
         tied = place < len(stated) and stated[place][0] == p
-        if not tied and place >= GIVEN_MIN and right >= PRECISION * place:
+        if not tied and place >= GIVEN_MIN and right >= precision * place:
             found = p
     return found
 

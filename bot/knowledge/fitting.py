@@ -29,14 +29,31 @@ async def fitted(kb: KnowledgeBase, cases: Sequence[Case]) -> Fit:
     if len(cases) < PAIRS_MIN:
         uids = {one.id: one.uid for one in await kb.entries.all()}
         asked = selftest.asked(await kb.questions(), uids)
-    await kb.ready([case.text for case, _ in asked])
-    seen = [(case, await _look(kb, case, hidden)) for case, hidden in asked]
-    seen = [(case, looked) for case, looked in seen if looked.seen and not looked.exact]
+    seen = await _seen(kb, asked)
     weights = chosen([_trial(case, looked, names) for case, looked in seen if case.kind == "in"])
     samples = [_sample(case, looked, names, weights) for case, looked in seen]
     if len(cases) >= PAIRS_MIN and len(samples) >= PAIRS_MIN:
         return Fit(weights=weights, calibration=calibrate(samples))
     return Fit(weights=weights, calibration=adapt(DEFAULT, samples))
+
+
+async def judged(kb: KnowledgeBase, cases: Sequence[Case], weights: Weights) -> list[Sample]:
+    """Test cases as these weights rank them; those that read like a stored question tell nothing.
+
+    Raises ModelError when the embedder does not answer.
+    """
+    names = {one.id: frozenset((one.uid, one.source)) for one in await kb.entries.all()}
+    seen = await _seen(kb, [(case, nothing) for case in cases])
+    return [_sample(case, looked, names, weights) for case, looked in seen]
+
+
+async def _seen(
+    kb: KnowledgeBase, asked: Sequence[tuple[Case, Hidden]]
+) -> list[tuple[Case, Looked]]:
+    """The searches that meaning was asked in and that no stored question equals."""
+    await kb.ready([case.text for case, _ in asked])
+    seen = [(case, await _look(kb, case, hidden)) for case, hidden in asked]
+    return [(case, looked) for case, looked in seen if looked.seen and not looked.exact]
 
 
 async def _look(kb: KnowledgeBase, case: Case, hidden: Hidden) -> Looked:

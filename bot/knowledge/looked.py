@@ -103,13 +103,12 @@ def judge(looked: Looked) -> Judgement:
     in_scope = scope >= calibration.scope_from
     to_the_point = _to_the_point(looked)
     sure = in_scope and p_top >= calibration.direct_from and _clear(looked)
-    quotable = looked.seen is not None or confidence.quotable(vector, p_top)
     return Judgement(
         scope=scope,
         p_top=p_top,
         in_scope=in_scope,
         direct=sure and to_the_point and bool(looked.asked.added or not looked.asked.leant),
-        quotable=quotable and to_the_point,
+        quotable=to_the_point and confidence.quotable(vector, p_top),
     )
 
 

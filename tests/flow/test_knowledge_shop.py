@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,12 +12,17 @@ import bot
 from bot.clock import SystemClock
 from bot.errors import KnowledgeError
 from bot.knowledge.base import KnowledgeBase
+from bot.knowledge.calibrate import calibrate
 from bot.knowledge.cases import load_cases
-from bot.knowledge.evaluate import evaluate
+from bot.knowledge.confidence import FEATURES
+from bot.knowledge.evaluate import calibration_error, evaluate
 from bot.knowledge.imports import DESK
+from bot.knowledge.selftest import judged
 from storage.passages import PassageStore
 from storage.sqlite import SqliteDatabase
 
+NEAR_MISSES = Path(__file__).parent.parent / "data" / "near-misses.jsonl"
+GAP = FEATURES.index("gap")
 SAMPLES = Path(bot.__file__).parent / "samples"
 
 
@@ -36,14 +42,15 @@ async def shop(empty: KnowledgeBase) -> KnowledgeBase:
 async def test_floor_of_the_shop_set_with_the_shipped_numbers(shop: KnowledgeBase) -> None:
     cases = load_cases(SAMPLES / "shop-eval.jsonl")
     seen = await evaluate(shop, cases, SystemClock())
-    assert seen.recall_1 >= 0.76
+    assert seen.recall_1 >= 0.83
     assert seen.recall_3 >= 0.92
     assert seen.far_auroc is not None
-    assert seen.far_auroc >= 0.96
+    assert seen.far_auroc >= 0.98
     assert seen.in_scope >= 0.93
     assert seen.far_passed is not None
-    assert seen.far_passed <= 0.10
-    assert seen.ece <= 0.10
+    assert seen.far_passed <= 0.08
+    assert seen.ece <= 0.06
+    assert seen.direct >= 0.36
     assert seen.direct_precision is not None
     assert seen.direct_precision >= 0.95
 
@@ -54,8 +61,25 @@ async def test_a_base_fitted_to_its_own_cases_states_true_probabilities(
     cases = load_cases(SAMPLES / "shop-eval.jsonl")
     await shop.refit(cases)
     seen = await evaluate(shop, cases, SystemClock())
-    assert seen.ece <= 0.08  # 222 cases in ten bins are off by some .03 when all is true
-    assert (await shop.calibration()).pairs >= 200
+    assert seen.ece <= 0.06
+    assert (await shop.calibration()).pairs >= 400
+
+
+async def test_numbers_fitted_to_one_half_of_the_cases_hold_on_the_other(
+    shop: KnowledgeBase,
+) -> None:
+    """Mean of five splits: 217 cases in ten bins are off by some .05 when all is true."""
+    made = await judged(shop, load_cases(SAMPLES / "shop-eval.jsonl"))
+    errors, given = [], []
+    for seed in range(5):
+        mixed = random.Random(seed).sample(made, len(made))
+        fitted, unseen = calibrate(mixed[::2]), mixed[1::2]
+        stated = [(fitted.top(one.vector), one.right) for one in unseen]
+        errors.append(calibration_error(stated))
+        clear = [one for one in unseen if one.vector[GAP] >= fitted.gap_from]
+        given += [s.right for s in clear if fitted.top(s.vector) >= fitted.direct_from]
+    assert sum(errors) / len(errors) <= 0.08, errors
+    assert sum(given) / len(given) >= 0.90
 
 
 async def test_without_a_model_near_misses_are_declined_and_right_answers_stay(
@@ -63,7 +87,7 @@ async def test_without_a_model_near_misses_are_declined_and_right_answers_stay(
 ) -> None:
     """What may be shown where no model reads it: directly, or as an excerpt."""
     asked = load_cases(SAMPLES / "shop-eval.jsonl")
-    missed = load_cases(Path(__file__).parent.parent / "data" / "near-misses.jsonl")
+    missed = load_cases(NEAR_MISSES)
     shown: dict[bool, list[bool]] = {True: [], False: []}
     for case in [*(case for case in asked if case.kind == "in"), *missed]:
         found = await shop.search(case.text, locale=case.locale)
@@ -71,8 +95,17 @@ async def test_without_a_model_near_misses_are_declined_and_right_answers_stay(
             right = bool({found.passages[0].entry, found.passages[0].source} & set(case.rel))
             if right or case.kind != "in":
                 shown[right].append(found.direct or found.quotable)
-    assert sum(shown[True]) / len(shown[True]) >= 0.80
-    assert sum(shown[False]) / len(missed) <= 0.40, sum(shown[False])
+    assert sum(shown[True]) / len(shown[True]) >= 0.85
+    assert sum(shown[False]) / len(missed) <= 0.25, sum(shown[False])
+
+
+async def test_no_near_miss_is_answered_directly(shop: KnowledgeBase) -> None:
+    """Nothing was fitted to these; with thresholds moved to the base's own noise neither."""
+    for case in load_cases(NEAR_MISSES):
+        assert not (await shop.search(case.text, locale=case.locale)).direct, case.text
+    await shop.refit()
+    for case in load_cases(NEAR_MISSES):
+        assert not (await shop.search(case.text, locale=case.locale)).direct, case.text
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,18 @@ async def test_an_excerpt_is_routed_as_one_even_in_strict() -> None:
     assert (shown(events), done(events).route) == ("Excerpt: 30 days.", "excerpt")
 
 
+@pytest.mark.parametrize("answers", ["strict", "assist"])
+async def test_with_every_provider_down_a_near_miss_is_not_quoted(
+    answers: str,
+) -> None:
+    """A model was to read it; the excerpt in its place is held to what may be shown unread."""
+    model = ScriptedModel(["Excerpt: 30 days.", ModelDone(excerpt=True, model="excerpt")])
+    unsure = replace(FOUND, quotable=False)
+    events = await ask(model, unsure, answers=answers)
+    assert done(events).route == "abstained"
+    assert "30 days" not in shown(events)
+
+
 async def test_chinese_is_answered_in_chinese() -> None:
     events = await ask(ScriptedModel(), NOTHING, answers="strict", asked=question("x", "zh"))
     assert shown(events) == say("zh", "answer.not_in_kb") + "\nCall 123."

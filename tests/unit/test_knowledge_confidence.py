@@ -75,7 +75,7 @@ def noisy(seed: int) -> list[Sample]:
         kind = chance.choice(("in", "in", "in", "near", "far"))
         right = kind == "in" and chance.random() < score
         level = score if kind != "far" else score * 0.2
-        made.append(Sample(vector=(level, 0.5, level, 0, 0, 0, 0.5, 0), kind=kind, right=right))  # type: ignore[arg-type]
+        made.append(Sample(vector=(level, 0.5, level, 0, 0, 0, 0.5, 0, 0), kind=kind, right=right))  # type: ignore[arg-type]
     return made
 
 
@@ -89,7 +89,7 @@ def test_a_fit_states_probabilities_that_come_true_on_unseen_samples() -> None:
 
 def test_direct_answers_switch_off_where_no_threshold_is_precise() -> None:
     twins = [
-        Sample(vector=(0.9, 0.5, 0.9, 0, 0, 0, 0, 0), kind="in", right=n % 2 == 0)
+        Sample(vector=(0.9, 0.5, 0.9, 0, 0, 0, 0, 0, 0), kind="in", right=n % 2 == 0)
         for n in range(300)
     ]
     assert calibrate(twins).direct_from > 1
