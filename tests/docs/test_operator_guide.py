@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.config.table import variables
+from bot.engine.skills import parse, understood
 from bot.types import LedgerRow
 from bot.web import Metrics
 from bot.web.guard import BODY_SECONDS
@@ -43,6 +44,20 @@ def test_the_table_of_metrics_is_what_is_exposed() -> None:
         (GUIDE / "http.md").read_text().partition("## Metrics")[2].partition("Worth an alert")[0]
     )
     assert set(re.findall(r"`(frontdesk_[a-z_]+)`", table)) == exposed - {"frontdesk_info"}
+
+
+def test_the_skill_of_the_guide_is_one_and_understands_what_is_said_there() -> None:
+    """An operator copies it and goes on from there."""
+    page = (GUIDE / "skills.md").read_text("utf-8")
+    skill = parse("apology.toml", page.partition("```toml\n")[2].partition("```")[0])
+    said = re.findall(r"^/apology (.+)$", page, re.MULTILINE)
+    assert [understood(skill, text).values for text in said] == [
+        {"what": "order 1007, 3 weeks", "weeks": 3},
+        {"what": "the lamp", "tone": "formal"},
+    ]
+    missing = understood(skill, "").lacks(skill)
+    assert missing is not None
+    assert missing.name == "what"
 
 
 def test_the_times_in_the_guide_are_the_codes() -> None:
