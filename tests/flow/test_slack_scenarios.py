@@ -36,8 +36,8 @@ def judge(name: str, seeds: range) -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_sample_is_exact(name: str) -> None:
-    """Ten random answers each: complete, one copy, no word cut, within the tiers."""
-    judge(name, range(1000, 1010))
+    """Three random runs each: complete, one copy, no word cut, within the tiers."""
+    judge(name, range(1000, 1003))
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -108,6 +108,7 @@ def test_without_an_embedder_there_is_nothing_to_embed(filled: Inside) -> None:
 
 
 @HERE
+@pytest.mark.soak
 def test_embedding_now_then_measuring(filled: Inside) -> None:
     """From the operator's shell, without a desk: import, embed, measure."""
     local = {"FRONTDESK_EMBEDDER": "local"}
