@@ -21,7 +21,7 @@ METHOD = "agents.sessions.setStatus"
 REFUSED_SECONDS = 3600.0
 """How long a channel that has no sessions is left alone."""
 KNOWN = 1_000
-"""Threads whose status is remembered."""
+"""Threads whose status is remembered, and channels that refused one."""
 
 log = logging.getLogger("frontdesk.slack")
 
@@ -73,6 +73,8 @@ class Sessions:
                 pass  # a later change of status may come through
             except PlatformError as error:
                 log.info("no agent sessions in %s: %s", place.channel, error)
+                if len(self._refused) >= KNOWN:
+                    self._refused.clear()
                 self._refused[place.channel] = self._clock.monotonic() + REFUSED_SECONDS
                 self._wanted.pop(thread, None)
             told = status

@@ -26,6 +26,8 @@ DRAFTS = Drafts(interval=0.28, repeat=20.0)
 """18 in five seconds, as the pace allows; a draft is shown for 30 s (Bot API)."""
 SECONDS = 3.0
 """For connecting, and again for the answer: a finished text waits for the draft under way."""
+REFUSED_MAX = 1_000
+"""Chats without drafts that are remembered; one that is forgotten costs a call."""
 _NO_METHOD = "Not Found"
 _NOT_HERE = "textdraft_peer_invalid"
 
@@ -87,6 +89,8 @@ class DraftBoard:
             await self._drafts.make(call, send)
         except PlatformRefused as error:
             if _NOT_HERE in str(error).lower():
+                if len(self._refused) >= REFUSED_MAX:
+                    self._refused.clear()
                 self._refused.add(place.channel)
                 log.warning("telegram_drafts_refused", chat=place.channel)
             raise
