@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from bot.config import AccessConfig, DeskConfig
 from bot.engine.access import MINUTE_MS, counts, day, entry, names_of, verdict
 from bot.engine.answer import Answerer
-from bot.engine.commands import Call, Commands, below
+from bot.engine.commands import ADMINS, Call, Commands, below
 from bot.engine.language import language
 from bot.engine.leaning import Question
 from bot.engine.route import Ask, Courtesy, Decline, Relay, Run, Step, memory_of, role_of, route
@@ -158,11 +158,8 @@ class Engine:
         asked = await self._asked(step, memory, person, lease.messages[0].received_at)
         if asked is not None:
             step = Run(word=asked.word, argument=spoken.strip())
-        if isinstance(step, Run) and spoken.startswith("/"):
-            # An unknown word, a span of days or a name is in no language.
-            spoken = step.argument if _SENTENCE.search(step.argument) else ""
         locale = language(
-            spoken,
+            self._telling(spoken, step),
             chosen=person.locale or (asked.locale if asked else None),
             platform=sender.locale,
             default=self._desk.locale,
@@ -181,6 +178,20 @@ class Engine:
             end_user=self._masked(lease),
         )
         return Asked(person=person, locale=locale, step=step, call=call)
+
+    def _telling(self, spoken: str, step: Step) -> str:
+        """The words that tell a language: of a command, refused or not, those behind it.
+
+        An unknown word, a span of days or a name is in none; nor is what an administrator's command
+        is given, unless it is in Chinese.
+        """
+        if not spoken.startswith("/"):
+            return spoken
+        argument = step.argument if isinstance(step, Run) else spoken.partition(" ")[2]
+        command = self._commands.table.get(step.word) if isinstance(step, Run) else None
+        if argument.isascii() and command is not None and command.roles == ADMINS:
+            return ""
+        return argument if _SENTENCE.search(argument) else ""
 
     async def _limited(self, asked: Asked) -> Asked:
         """The same with what may be spent on it, or with the sentence that says why nothing may."""

@@ -36,6 +36,8 @@ from bot.types import (
 
 BROADCAST_MAX = 3500
 """Characters: one message on every platform (Telegram shows 4,096 UTF-16 units in one)."""
+NEWEST = "0"
+"""The number under which the newest broadcast is asked for."""
 QUOTA_MAX = 1_000_000
 AUDIT_SHOWN, AUDIT_MAX = 20, 100
 ARGUMENT_SHOWN = 60
@@ -162,7 +164,7 @@ class Owners:
             yield _done()
             return
         if status := _STATUS.fullmatch(call.argument):
-            yield Say(text=await self._progress(status[1] or "0", call.locale))
+            yield Say(text=await self._progress(status[1] or NEWEST, call.locale))
             yield _done()
             return
         confirmed = _CONFIRM.fullmatch(call.argument)
@@ -210,6 +212,8 @@ class Owners:
         """How far it came, and to whom it may or may not have come."""
         known = number.isascii() and number.isdigit() and len(number) < 16
         found = await self._broadcasts.progress(int(number)) if known else None
+        if found is None and number == NEWEST:
+            raise UserError("access.broadcast_never")
         if found is None:
             raise UserError("access.broadcast_none", number=number[:ARGUMENT_SHOWN])
         lines = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from bot.i18n import say
@@ -171,3 +172,25 @@ async def test_a_command_is_answered_in_the_language_of_who_says_it(tmp_path: Pa
         run.telegram.say(chat, "/lang auto")
         told = [say("zh", "command.unknown", word="frobnicate"), say("zh", "lang.auto")]
         await until(lambda: bot_says(run.telegram, chat.id) == told)
+
+
+async def test_a_command_s_own_words_are_in_no_language(tmp_path: Path) -> None:
+    """Neither those that an admin gives it, nor the command of somebody who is kept out."""
+    async with running(tmp_path / "desk.db") as run:
+        admin = run.telegram.private(ADMIN, "Wang", language="zh-hans")
+        chat = run.telegram.private(1001, "Li", language="zh-hans")
+        said = [
+            (chat, "/start", say("zh", "desk.greeting", desk="Lumen Home")),
+            (admin, "/broadcast status 77", say("zh", "access.broadcast_none", number="77")),
+            (admin, "/broadcast status", say("zh", "access.broadcast_never")),
+            (admin, "/ban @Li", say("zh", "access.banned", name="Li (#1)")),
+            (chat, "/help", say("zh", "decline.blocked")),
+            (chat, "/translate to French: hello", say("en", "decline.blocked")),
+        ]
+        for there, text, told in said:
+            run.telegram.say(there, text)
+            await until(partial(_stands, run.telegram, there.id, told), 5)
+
+
+def _stands(telegram: FakeTelegram, chat: int, text: str) -> bool:
+    return text in bot_says(telegram, chat)
