@@ -27,3 +27,9 @@ def say(locale: str, key: str, /, **values: Scalar) -> str:
     """The sentence `key` in this language. Raises KeyError for a key no catalogue has."""
     sentence = catalogue(locale if locale in LOCALES else LOCALES[0])[key]
     return sentence.format(**values) if values else sentence
+
+
+@cache
+def words(key: str) -> frozenset[str]:
+    """The sentence `key` in every language, in lower case: what people may type for it."""
+    return frozenset(say(locale, key).lower() for locale in LOCALES)

@@ -163,15 +163,28 @@ def test_a_message_in_a_topic_of_ours_is_not_taken_for_a_reply_to_us() -> None:
     assert read(fake.queue[-1]).message is None
 
 
-@pytest.mark.parametrize("word", ["/stop", "/STOP", "/stop@desk_bot now"])
+@pytest.mark.parametrize(
+    "word", ["/stop", "/STOP", "/stop@desk_bot now", "@desk_bot Stop!", "@desk_bot 停止。"]
+)
 def test_stop_is_a_signal_and_a_message(word: str) -> None:
-    """The signal reaches the running answer; the message has its own outcome."""
+    """The signal reaches the running answer; the message has its own outcome.
+
+    What stands on the button may be typed as well, with no slash.
+    """
     intake = in_group(word)
     assert intake.signal is not None
     assert intake.message is not None
     assert intake.signal.kind == "stop"
     assert intake.signal.position == intake.message.position
     assert intake.message.alone
+
+
+@pytest.mark.parametrize("text", ["stop sending me mails", "停止发货怎么办", "how do I stop it?"])
+def test_a_question_with_the_word_in_it_stops_nothing(text: str) -> None:
+    fake = FakeTelegram()
+    fake.say(fake.private(), text)
+    intake = read(fake.queue[-1])
+    assert (intake.signal, said(fake).text, said(fake).alone) == (None, text, False)
 
 
 def test_a_path_is_no_command() -> None:
