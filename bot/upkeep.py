@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from bot.clock import SystemClock
 from bot.config import Config
 from bot.control import call, socket_path
-from bot.errors import DeskDown, UserError
+from bot.errors import DeskDown, StorageCorrupt, UserError
 from bot.types import Person, PersonId
 from storage import copies, open_stores
 from storage.dead import DeadLetter, dead_letter, dead_letters
@@ -68,12 +68,17 @@ async def backup(config: Config, destination: Path | None) -> Path:
 async def restore(config: Config, source: Path) -> Path | None:
     """Put a checked copy of `source` in place; where the file before it is now, if there was one.
 
-    Raises AlreadyRunning while a desk runs, StorageError for a source that is no desk's database.
+    Raises AlreadyRunning while a desk runs, UserError for a source that is damaged or no database,
+    StorageError for one of another program or a newer Frontdesk.
     """
     if await asyncio.to_thread(_same, source, Path(config.database)):
         raise UserError("operator.same_file", path=str(source))
     aside = _stamped(config, "-before-restore-")
-    kept = await asyncio.to_thread(copies.restore, config.database, str(source), aside=str(aside))
+    database = config.database
+    try:
+        kept = await asyncio.to_thread(copies.restore, database, str(source), aside=str(aside))
+    except StorageCorrupt as error:
+        raise UserError("operator.no_backup", path=str(source)) from error
     return aside if kept else None
 
 

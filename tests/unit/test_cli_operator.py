@@ -221,6 +221,9 @@ def test_a_restore_that_is_refused_touches_nothing(database: Path, inside: Insid
         done = inside("restore", name)
         assert done.returncode in {1, 2}, name
         assert words in done.stderr
+    told = inside("restore", "text.db", LANG="zh_CN.UTF-8").stderr
+    assert "请换一个备份" in told
+    assert "keep the file" not in told, "that is for a desk's own database, and in English"
     assert database.read_bytes() == before
     assert not list(folder.glob("*before-restore*"))
     assert not list(folder.glob("*.part*"))
