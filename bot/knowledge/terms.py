@@ -3,7 +3,7 @@
 CJK runs become single characters and pairs; other words their English Snowball stem; codes such
 as AB-1234 stay whole beside their parts; traditional characters read as simplified. No dictionary:
 measured better than word segmentation on Chinese FAQs. Every term is letters and digits only, so
-SQLite's unicode61 keeps it in one piece.
+SQLite's plainest tokenizer keeps it in one piece.
 """
 
 from __future__ import annotations
