@@ -264,7 +264,12 @@ class LiveReply:
         return action
 
     def _padded(self, parts: Sequence[RichText]) -> Sequence[RichText]:
-        """With what messages say that the text, for now, fits without: it may need them again."""
+        """With what messages say that the text, for now, fits without: it may need them again.
+
+        Where there is no text to show yet the placeholder stays, and no frame is spent.
+        """
+        if not parts:
+            return parts
         standing = max((i + 1 for i in range(len(self._parts)) if self._stands(i)), default=0)
         return [*parts, *[RichText(text=self._words.more)] * (standing - len(parts))]
 

@@ -33,6 +33,7 @@ async def served(
     *,
     glm: FakeGlm | None = None,
     busy: str = "queue",
+    streaming: str = "native",
     **more: Any,
 ) -> AsyncIterator[SlackAdapter]:
     """A desk with its own database and one document; with `glm`, a model answers everything."""
@@ -43,6 +44,7 @@ async def served(
         signing_secret=Secret(SIGNING_SECRET),
         api_root=slack.api_root,
         mode=mode,
+        streaming=streaming,
     )
     model = ModelConfig(base_url=glm.url, api_key=Secret(KEY)) if glm else None
     config = Config(

@@ -71,6 +71,15 @@ def test_first_text_at_twenty_characters_or_three_tenths() -> None:
     assert (late.due(1.29), edit(late, 1.3)) == (None, "short")
 
 
+def test_no_frame_is_spent_on_a_text_that_shows_nothing_yet() -> None:
+    """The head of a table cannot be judged: the placeholder stays, and the next words wait not."""
+    live = opened()
+    live.grow("| a | b | c | d | e | f |", 0.1)
+    assert live.due(0.1) is None
+    live.grow("\n|---|---|---|---|---|---|\n| 1 | 2 | 3 | 4 | 5 | 6 |\n", 0.2)
+    assert "1" in (edit(live, 0.2) or "")
+
+
 def test_frames_are_an_interval_apart_and_grow_rarer() -> None:
     """1 s for the first four, then 1.3 times as long each time, to 6 s."""
     live, times, now = opened(replace(LIMITS, text_max=99_999)), [], 0.0
