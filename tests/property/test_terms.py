@@ -19,15 +19,11 @@ def test_terms_are_letters_and_digits_only_so_the_index_keeps_each_in_one_piece(
     assert all(term and term.isalnum() for term in terms(text))
 
 
-@given(st.text(alphabet=st.characters(max_codepoint=0x9FFF, categories=["L", "Nd", "P", "Z"])))
+@given(TEXT)
 @example("AB-1234 退货 Café ９折 İstanbul don't")
 def test_a_row_is_found_in_fts5_by_every_one_of_its_terms(text: str) -> None:
-    """For scripts in the tables of SQLite's tokeniser (Unicode 6.1)."""
-    words = [
-        term
-        for term in terms(text)
-        if all(0x30 <= ord(c) < 0x250 or 0x4E00 <= ord(c) < 0x9FA6 for c in term)
-    ]
+    """In any script: the index parts at spaces only."""
+    words = terms(text)
     base = sqlite3.connect(":memory:")
     base.execute("CREATE VIRTUAL TABLE t USING fts5 (x, content = '', tokenize = 'ascii')")
     base.execute("INSERT INTO t (rowid, x) VALUES (1, ?)", (" ".join(words),))
