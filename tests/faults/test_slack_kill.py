@@ -178,14 +178,6 @@ def judge(slack: FakeSlack, desk: Desk, asked: list[str]) -> None:
 
 @pytest.mark.soak
 @pytest.mark.parametrize("mode", ["socket", "http"])
-async def test_a_desk_on_slack_that_is_killed_answers_everything_once(
-    mode: str, tmp_path: Path
-) -> None:
-    await run(tmp_path, mode, questions=6, kills=1)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("mode", ["socket", "http"])
 async def test_many_kills_over_slack_lose_nothing(mode: str, tmp_path: Path) -> None:
     """After repeated crashes suspects are worked alone, so that kills bury no innocent."""
     await run(tmp_path, mode, questions=40, kills=12)
