@@ -25,6 +25,8 @@ from bot.model.retrying import pause, worth_retrying
 BATCH = 64
 """Texts in one call: what embedding-3 takes at most (docs.bigmodel.cn, "Embedding-3")."""
 TIMEOUT_SECONDS = 30.0
+REPLY_MAX = 32 << 20
+"""Bytes of a reply: 64 vectors of 4,096 numbers are under 8 MB as text."""
 
 
 class _Item(msgspec.Struct):
@@ -107,7 +109,7 @@ class HttpEmbedder:
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
             )
             try:
-                body = await response.read()
+                body = await _read(response)
             finally:
                 response.release()
         if response.status != 200:
@@ -177,6 +179,17 @@ class HttpEmbedder:
         if self._session is None:
             self._session = self._open_session()
         return self._session
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """The body. Raises ModelUnavailable as soon as it is over REPLY_MAX."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > REPLY_MAX:
+            response.close()
+            raise ModelUnavailable(f"an embeddings reply of over {REPLY_MAX} bytes")
+    return bytes(body)
 
 
 def _sound(text: str) -> str:

@@ -17,7 +17,7 @@ from bot.errors import (
     ModelRefused,
     ModelUnavailable,
 )
-from bot.model import local
+from bot.model import embedding, local
 from bot.model.build import build_embedder
 from bot.model.embedding import BATCH, HttpEmbedder
 from bot.model.local import LocalEmbedder
@@ -140,6 +140,19 @@ async def test_what_goes_wrong_is_an_error_of_the_models_and_retried_by_its_kind
         assert len(glm.calls) == calls + 1
         glm.script.clear()
         assert len(await made.embed(["one"], query=True)) == 1
+        await made.close()
+
+
+async def test_a_reply_is_read_no_further_than_a_reply_can_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever it is packed to on the wire."""
+    monkeypatch.setattr(embedding, "REPLY_MAX", 1 << 20)
+    async with FakeEmbeddings() as glm:
+        made = http(glm)
+        glm.script.append(fake.endless)
+        with pytest.raises(ModelUnavailable, match="over 1048576 bytes"):
+            await made.embed(["a"], query=True)
         await made.close()
 
 

@@ -184,6 +184,13 @@ async def zeros(texts: list[str], length: int) -> web.Response:
     return given([[0.0] * length for _ in texts])
 
 
+async def endless(_texts: list[str], _length: int) -> web.Response:
+    """Much more than anybody asked for, packed small on the wire."""
+    response = web.Response(body=b" " * (2 << 20))
+    response.enable_compression()
+    return response
+
+
 async def hangs(texts: list[str], length: int) -> web.Response:
     """Slower than anybody waits."""
     await asyncio.sleep(30)
