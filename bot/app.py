@@ -334,7 +334,7 @@ class Service:
         return await take_in(self._desk.knowledge, Path(path), refit=True)
 
     async def _change(self, **asked: str) -> None:
-        """`frontdesk kb edit`, `remove` and `rollback` of a second process."""
+        """`frontdesk kb add`, `edit`, `remove` and `rollback` of a second process."""
         await change(self._desk.knowledge, **asked)
 
     async def _until_answered(self, ending: asyncio.Task[object]) -> None:

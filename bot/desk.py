@@ -297,8 +297,12 @@ async def take_in(
 async def change(
     knowledge: KnowledgeBase, *, word: str, target: str, answer: str = "", by: str = "cli"
 ) -> None:
-    """`edit` and `remove` of an entry, or `rollback` to a state. Raises what entries raise."""
+    """`add`, `edit` and `remove` of an entry, or `rollback` to a state. `target` is the question,
+    the entry or the state. Raises what entries raise.
+    """
     match word:
+        case "add":
+            await knowledge.entries.add(target, answer, by=by)
         case "edit":
             await knowledge.entries.edit(target, by=by, answer=answer)
         case "remove":

@@ -129,6 +129,20 @@ def export(level: str, output: Path | None) -> int:
     return 0
 
 
+@click.command(short_help="Add an FAQ.")
+@click.argument("question")
+@click.argument("answer")
+@click.pass_obj
+def add(level: str, question: str, answer: str) -> int:
+    """Add an FAQ, or give the one of the same wording another answer.
+
+    frontdesk kb add "Do you ship to Norway?" "Yes, within five days."
+    """
+    from bot.engine.knowledge_words import uid_of
+
+    return _change(level, "add", question, answer, said="kb.added", uid=uid_of(question))
+
+
 @click.command(short_help="Give an FAQ another answer.")
 @click.argument("uid", metavar="ID")
 @click.argument("answer", nargs=-1, required=True)
@@ -239,10 +253,12 @@ def _read(loaded: Loaded, work: Callable[[Desk], Awaitable[T]]) -> T:
     return asyncio.run(worked())
 
 
-def _change(level: str, word: str, target: str, answer: str = "", *, said: str) -> int:
+def _change(
+    level: str, word: str, target: str, answer: str = "", *, said: str, uid: str = ""
+) -> int:
     loaded = _begin(level)
     asyncio.run(_changed(loaded, word=word, target=target, answer=answer))
-    click.echo(say(locale_of(loaded), said, uid=target, number=target))
+    click.echo(say(locale_of(loaded), said, uid=uid or target, number=target))
     return 0
 
 
@@ -269,4 +285,4 @@ def _show(found: Any, as_json: bool, text: Callable[[], str]) -> None:  # noqa: 
         click.echo(printable(text()))
 
 
-COMMANDS = (evaluated, explain, gaps, listed, show, export, edit, remove, rollback, embed)
+COMMANDS = (evaluated, explain, gaps, listed, show, export, add, edit, remove, rollback, embed)

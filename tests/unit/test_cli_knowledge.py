@@ -72,6 +72,19 @@ def test_editing_removing_and_going_back(filled: Inside) -> None:
     assert "frontdesk kb rollback NUMBER" in states, "a word that can be typed here"
 
 
+def test_an_added_faq_is_found_and_its_id_is_told(filled: Inside) -> None:
+    done = filled("kb", "add", "Do you ship to Norway?", "Yes, within five days.")
+    assert done.returncode == 0
+    uid = done.stdout.split()[-1]
+    assert "Yes, within five days." in filled("kb", "show", uid).stdout
+    assert "within five days" in filled("kb", "search", "Norway").stdout
+    again = filled("kb", "add", "Do you ship to Norway?", "No.")
+    assert again.stdout.split()[-1] == uid
+    assert filled("kb", "list").stdout.count("Norway") == 1
+    for words in (("", "x"), ("x", " "), ("x", "y" * 200_000), ("alone",)):
+        assert filled("kb", "add", *words).returncode == 2
+
+
 @pytest.mark.parametrize("number", ["999", "9" * 40])
 def test_a_state_that_is_not_kept_is_said_in_the_language_of_the_terminal(
     filled: Inside, number: str
