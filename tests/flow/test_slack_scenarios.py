@@ -20,7 +20,8 @@ REFUSALS = {"S6": 2, "S6 by edits": 1}
 SOAK = {"6000": 50, "S3": 100, "S5": 100, "S6": 100, "long": 50} | {
     f"{name} by edits": 50 for name in ("S2", "S4", "S6")
 }
-"""Runs; S3, S5 and S6 have two answers each. All others: 200. By edits fewer: all of Telegram's are."""
+"""Runs; S3, S5 and S6 have two answers each. All others: 200. By edits fewer: Telegram's are all
+by edits."""
 
 
 def judge(name: str, seeds: range) -> None:
