@@ -35,6 +35,21 @@ STATE_DIGITS = 15
 SENT = "sent"
 """The folder under which files sent in a chat are sources; no imported folder's file is there."""
 
+CHINESE = {
+    "搜索": "search",
+    "列表": "list",
+    "查看": "show",
+    "解释": "explain",
+    "缺口": "gaps",
+    "评估": "eval",
+    "添加": "add",
+    "修改": "edit",
+    "删除": "remove",
+    "回退": "rollback",
+    "导入": "import",
+}
+"""The same words for those who write Chinese."""
+
 _WORD = re.compile(r"(\S+)(?:\s+(.*))?", re.DOTALL)
 
 
@@ -87,6 +102,7 @@ class KnowledgeWords:
         """One word of /kb; each change stands in the audit. What fails says why."""
         found = _WORD.fullmatch(call.argument.strip())
         word, rest = (found[1].lower(), (found[2] or "").strip()) if found else ("", "")
+        word = CHINESE.get(word, word)
         if not word and call.attachments:
             word = "import"
         try:

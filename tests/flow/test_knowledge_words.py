@@ -10,7 +10,7 @@ import pytest
 import bot
 from bot.engine.commands import Call
 from bot.engine.drafting import Drafting
-from bot.engine.knowledge_words import KnowledgeWords
+from bot.engine.knowledge_words import CHINESE, KnowledgeWords
 from bot.i18n import say
 from bot.types import (
     Attachment,
@@ -61,6 +61,20 @@ async def test_kb_is_for_admins_only_and_listed_for_them_only() -> None:
         assert await desk.desk.knowledge.entries.all() == []
         assert "/kb" in (await desk.say("/help", ADMIN)).text
         assert "/kb" not in (await desk.say("/help", ANN)).text
+
+
+async def test_each_word_has_a_chinese_one_that_does_the_same() -> None:
+    async with spoken() as desk:
+        added = await desk.say("/kb 添加 有停车位吗？｜有，免费。", ADMIN)
+        [entry] = await desk.desk.knowledge.entries.all()
+        assert Audit(action="kb add", detail=entry.uid) in added.settlement.changes
+        for word in CHINESE:
+            assert word in say("zh", "kb.usage")
+        assert entry.uid in (await desk.say("/kb 列表 停车", ADMIN)).text
+        await desk.say(f"/kb 修改 {entry.uid} | 没有了。", ADMIN)
+        assert "没有了。" in (await desk.say(f"/kb 查看 {entry.uid}", ADMIN)).text
+        await desk.say(f"/kb 删除 {entry.uid}", ADMIN)
+        assert await desk.desk.knowledge.entries.all() == []
 
 
 async def test_an_entry_from_adding_to_removing() -> None:
