@@ -74,7 +74,7 @@ FLOORS_LOCAL = {
 }
 """What words and the local embedder promised together."""
 SPLITS = 5
-"""Of a set's queries into halves; the calibration error is their mean, the rest of the last."""
+"""Of a set's queries into halves; the calibration error is of all, the rest of the last."""
 LONG = 150
 """Characters from which a text of a set is a document, not a question."""
 COST_ROWS = (1_000, 10_000, 100_000)
@@ -208,6 +208,7 @@ def tell_fitted(name: str, seen: Sequence[Outcome]) -> list[tuple[float, bool, b
     given = [s for s in clear if fitted.top(s.vector) >= fitted.direct_from]
     inside = sum(s.kind == "in" for s in test)
     told(f"{name} ECE fitted", sum(errors) / SPLITS, "0.06")
+    told(f"{name} ECE fitted, worst split", max(errors))
     told(f"{name} direct fitted", sum(s.kind == "in" for s in given) / inside)
     if given:
         told(f"{name} right of direct", sum(s.right for s in given) / len(given))
