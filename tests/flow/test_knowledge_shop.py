@@ -100,7 +100,9 @@ async def test_without_a_model_near_misses_are_declined_and_right_answers_stay(
 
 
 async def test_no_near_miss_is_answered_directly(shop: KnowledgeBase) -> None:
-    """Nothing was fitted to these; with thresholds moved to the base's own noise neither."""
+    """No number was fitted to these, though bounds were chosen with them in sight; with thresholds
+    moved to the base's own noise neither.
+    """
     for case in load_cases(NEAR_MISSES):
         assert not (await shop.search(case.text, locale=case.locale)).direct, case.text
     await shop.refit()
