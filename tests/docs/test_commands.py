@@ -225,6 +225,7 @@ NONE_SUCH = tuple(say("en", f"operator.{key}", number=17) for key in ("no_letter
 """The number in the pages is an example: that there is none is said so, and is no crash."""
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "command",
     sorted(

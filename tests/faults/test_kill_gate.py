@@ -15,6 +15,7 @@ KILLS = 30
 SEED = int(os.environ.get("GATE_SEED", "20261122"))
 
 
+@pytest.mark.soak
 async def test_a_desk_that_is_never_killed_answers_everything(tmp_path: Path) -> None:
     """The harness itself, and refusals, lost responses and duplicates without any kill."""
     rng = random.Random(SEED)

@@ -322,6 +322,7 @@ def local() -> LocalEmbedder:
 
 
 @HERE
+@pytest.mark.soak
 async def test_a_chinese_question_finds_the_english_entry_and_passes_the_gate(
     local: LocalEmbedder, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ async def connected_anew(slack: FakeSlack, first: web.WebSocketResponse) -> None
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("way", ["replaced", "cut"])
 async def test_a_socket_lost_in_the_middle_of_an_answer_harms_it_not(
     slack: FakeSlack, tmp_path: Path, way: str

@@ -120,11 +120,13 @@ def drawn(*, bare: bool) -> list[object]:
     return said
 
 
+@pytest.mark.soak
 def test_where_no_font_has_chinese_letters_the_labels_are_english_and_none_is_a_box() -> None:
     """The very picture that English gets, without a warning about a missing letter."""
     assert drawn(bare=True) == ["", True]
 
 
+@pytest.mark.soak
 async def test_where_a_font_has_them_the_labels_are_chinese_and_none_is_a_box() -> None:
     if not (font := await letters()):
         pytest.skip("no font on this machine has Chinese letters")
