@@ -21,7 +21,6 @@ from bot.knowledge import selftest
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.calibrate import Sample, calibrate
 from bot.knowledge.cases import Case, load_cases
-from bot.knowledge.embedding import Embedding
 from bot.knowledge.fitting import judged
 from bot.knowledge.fusion import USUAL
 from bot.knowledge.terms import language
@@ -57,17 +56,14 @@ async def shop(languages: str, *, local: bool) -> AsyncIterator[KnowledgeBase]:
     clock = SystemClock()
     database = await SqliteDatabase.open(":memory:", clock=clock)
     try:
-        store = PassageStore(database)
-        plain = KnowledgeBase(store, clock)
+        plain = KnowledgeBase(PassageStore(database), clock)
         for file in sorted((SAMPLES / "shop").iterdir()):
             if any(f".{one}." in file.name for one in languages.split()):
                 await plain.import_file(file)
         if not local:
             yield plain
             return
-        async with embedded(database, clock) as dense:
-            kb = KnowledgeBase(store, clock, dense=dense)
-            await Embedding(kb, dense, clock).keep_up()
+        async with embedded(database, clock) as kb:
             yield kb
     finally:
         await database.close()

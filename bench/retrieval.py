@@ -97,20 +97,21 @@ async def base_of(
         if not local:
             yield KnowledgeBase(store, clock)
             return
-        async with embedded(database, clock) as dense:
-            kb = KnowledgeBase(store, clock, dense=dense)
-            await Embedding(kb, dense, clock).keep_up()
+        async with embedded(database, clock) as kb:
             yield kb
     finally:
         await database.close()
 
 
 @asynccontextmanager
-async def embedded(database: SqliteDatabase, clock: SystemClock) -> AsyncIterator[Dense]:
+async def embedded(database: SqliteDatabase, clock: SystemClock) -> AsyncIterator[KnowledgeBase]:
+    """The base of this database with the local embedder, every text of it embedded."""
     embedder = LocalEmbedder()
     dense = Dense(embedder, VectorStore(database), clock)
+    kb = KnowledgeBase(PassageStore(database), clock, dense=dense)
     try:
-        yield dense
+        await Embedding(kb, dense, clock).keep_up()
+        yield kb
     finally:
         await dense.close()
         await embedder.close()

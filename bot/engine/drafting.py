@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
 
 import msgspec
 
+from bot.engine.whole import whole
 from bot.errors import ModelError
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.gaps import Cluster, draft_request
 from bot.ports import Model
-from bot.types import ChatRequest, ChatTurn, ModelDone, ModelReset, ModelText
+from bot.types import ChatRequest, ChatTurn
 
 DRAFT_SECONDS = 20.0
 """For all drafts of one request, which are asked for at once."""
@@ -60,20 +60,11 @@ class Drafting:
             thinking=False,
             end_user=end_user,
         )
-        text, done = "", ModelDone()
         try:
-            async with aclosing(self._model.stream(request)) as events:
-                async for event in events:
-                    match event:
-                        case ModelText(delta=delta):
-                            text += delta
-                        case ModelReset():
-                            text = ""
-                        case ModelDone():
-                            done = event
+            text, done = await whole(self._model, request)
         except ModelError:
             return None
-        return read_draft(text) if done.finish == "whole" and not done.excerpt else None
+        return read_draft(text) if done.finish == "whole" else None
 
 
 def read_draft(text: str) -> Draft | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import replace
 from hashlib import sha256
 
+from bot.engine.whole import whole
 from bot.errors import ModelError
 from bot.knowledge.followup import better, leans, rewrite_request
 from bot.ports import History, Knowledge, Model
@@ -20,8 +20,6 @@ from bot.types import (
     Means,
     MemoryId,
     ModelDone,
-    ModelReset,
-    ModelText,
     Person,
     Place,
     Turn,
@@ -136,24 +134,12 @@ class Leaning:
             thinking=False,
             end_user=question.end_user,
         )
-        text, done = "", ModelDone()
         try:
-            async with (
-                asyncio.timeout(REWRITE_SECONDS),
-                aclosing(self._model.stream(request)) as events,
-            ):
-                async for event in events:
-                    match event:
-                        case ModelText(delta=delta):
-                            text += delta
-                        case ModelReset():
-                            text = ""
-                        case ModelDone():
-                            done = event
+            async with asyncio.timeout(REWRITE_SECONDS):
+                text, done = await whole(self._model, request)
         except (ModelError, TimeoutError):
-            return "", done
-        whole = done.finish == "whole" and not done.excerpt
-        return (" ".join(text.split()) if whole else ""), done
+            return "", ModelDone()
+        return (" ".join(text.split()) if done.finish == "whole" else ""), done
 
 
 def last_exchange(turns: Sequence[Turn]) -> Earlier:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import aclosing
 
 import structlog
 
 from bot.clock import Clock
 from bot.engine import prompts
 from bot.engine.history import Estimate
+from bot.engine.whole import whole
 from bot.errors import BotError
 from bot.ports import Model, Summaries
-from bot.types import ChatRequest, MemoryId, ModelReset, ModelText, Turn
+from bot.types import ChatRequest, MemoryId, Turn
 
 log = structlog.get_logger()
 
@@ -141,11 +141,5 @@ class Summariser:
             thinking=False,
             deadline=self._clock.monotonic() + SECONDS,
         )
-        text = ""
-        async with aclosing(self._model.stream(request)) as events:
-            async for event in events:
-                if isinstance(event, ModelText):
-                    text += event.delta
-                elif isinstance(event, ModelReset):
-                    text = ""
-        return text.strip()[:SUMMARY_CHARACTERS]
+        text, _ = await whole(self._model, request)
+        return text[:SUMMARY_CHARACTERS]

@@ -76,6 +76,15 @@ def adapter_for(
 
 
 @asynccontextmanager
+async def speaking(fake: FakeSlack) -> AsyncIterator[SlackAdapter]:
+    """An adapter that only speaks."""
+    adapter = adapter_for(fake, "http")
+    await adapter.start()
+    yield adapter
+    await adapter.close()
+
+
+@asynccontextmanager
 async def mounted(adapter: SlackAdapter) -> AsyncIterator[str]:
     """Our side of the HTTP transport, as bot/web mounts it."""
 

@@ -70,6 +70,12 @@ class Stage:
         assert found, shown
         return found[1]
 
+    async def begun(self, code: str) -> None:
+        """Let it go; returns when the first has it."""
+        self.telegram.say(self.owner, f"/broadcast send {code}")
+        while not sum(self.got()):
+            await asyncio.sleep(0.01)
+
     def got(self) -> list[int]:
         """How often it stands in each person's chat."""
         return [self.telegram.screen(chat).count(TEXT) for chat in self.chats]
@@ -159,9 +165,7 @@ def test_a_send_of_unknown_outcome_is_named_and_not_repeated(fault: Fault) -> No
         stage = Stage(fake())
         code = await stage.prepared()
         async with stage.serving() as desk:
-            stage.telegram.say(stage.owner, f"/broadcast send {code}")
-            while not sum(stage.got()):
-                await asyncio.sleep(0.01)
+            await stage.begun(code)
             stage.telegram.method_faults["sendMessage"] = [fault, fault]
             await desk.quiet()
             stage.telegram.say(stage.owner, "/broadcast status")
@@ -183,9 +187,7 @@ def test_a_send_that_surely_did_not_arrive_is_made_again(fault: Fault) -> None:
         stage = Stage(fake())
         code = await stage.prepared()
         async with stage.serving() as desk:
-            stage.telegram.say(stage.owner, f"/broadcast send {code}")
-            while not sum(stage.got()):
-                await asyncio.sleep(0.01)
+            await stage.begun(code)
             stage.telegram.method_faults["sendMessage"] = [fault]
             await desk.quiet()
             await asyncio.sleep(120)

@@ -15,7 +15,7 @@ from tests.fakes.loop import VirtualClock, run_virtual
 from tests.fakes.slack import FakeSlack
 from tests.fakes.slack.core import Shown, SlackCore
 from tests.fakes.slack.direct import DirectSlack
-from tests.flow.slack_desk import Store, adapter_for, count, frame, free, me_of, running
+from tests.flow.slack_desk import Store, adapter_for, count, frame, free, me_of, running, speaking
 
 START, APPEND, STOP = "chat.startStream", "chat.appendStream", "chat.stopStream"
 UPDATE, POST = "chat.update", "chat.postMessage"
@@ -38,11 +38,8 @@ async def fake() -> AsyncIterator[FakeSlack]:
 
 @pytest.fixture
 async def desk(fake: FakeSlack) -> AsyncIterator[SlackAdapter]:
-    """An adapter that only speaks."""
-    adapter = adapter_for(fake, "http")
-    await adapter.start()
-    yield adapter
-    await adapter.close()
+    async with speaking(fake) as adapter:
+        yield adapter
 
 
 def thread(fake: FakeSlack, desk: SlackAdapter, channel: str = "D1") -> Place:

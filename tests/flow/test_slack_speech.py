@@ -32,6 +32,7 @@ from tests.flow.slack_desk import (
     free,
     me_of,
     question_thread,
+    speaking,
     until,
 )
 
@@ -48,11 +49,8 @@ async def fake() -> AsyncIterator[FakeSlack]:
 
 @pytest.fixture
 async def desk(fake: FakeSlack) -> AsyncIterator[SlackAdapter]:
-    """An adapter that only speaks."""
-    adapter = adapter_for(fake, "http")
-    await adapter.start()
-    yield adapter
-    await adapter.close()
+    async with speaking(fake) as adapter:
+        yield adapter
 
 
 NASTY = (

@@ -405,33 +405,18 @@ def test_notices_alone_have_no_draft() -> None:
     virtual(main())
 
 
-def test_trouble_before_any_text_is_told_in_a_message() -> None:
-    """A draft fades: an apology must not be in one. The next attempt takes its message."""
+@pytest.mark.parametrize(
+    "trouble",
+    [(0.5, ModelUnavailable("down")), (*typed(TEXT, 2.0), StorageBusy("locked"))],
+    ids=["before any text", "when text was only in a draft"],
+)
+def test_trouble_is_told_in_a_message_which_the_next_attempt_takes(trouble: Any) -> None:
+    """A draft fades: neither an apology nor text in one counts as standing."""
 
     async def main() -> None:
         tried: list[int] = []
         good = script(Grounds(route="open"), *typed(TEXT, 2.0), Done(route="open"))
-        bad = script(Grounds(route="open"), 0.5, ModelUnavailable("down"))
-
-        def play(lease: Any) -> Any:
-            tried.append(1)
-            return (bad if len(tried) == 1 else good)(lease)
-
-        telegram, chat = await told(play)
-        (message,) = telegram.standing(chat)
-        assert say("zh", "error.retrying") in [version.text for version in message.history]
-        assert message.text == TEXT
-
-    virtual(main())
-
-
-def test_text_that_was_only_in_a_draft_does_not_count_as_standing() -> None:
-    """It fades: when the answer has to be tried again later, the person is told so."""
-
-    async def main() -> None:
-        tried: list[int] = []
-        good = script(Grounds(route="open"), *typed(TEXT, 2.0), Done(route="open"))
-        bad = script(Grounds(route="open"), *typed(TEXT, 2.0), StorageBusy("locked"))
+        bad = script(Grounds(route="open"), *trouble)
 
         def play(lease: Any) -> Any:
             tried.append(1)

@@ -11,7 +11,7 @@ from bot.clock import SystemClock
 from bot.engine.summary import TURNS_READ, Summariser, due, pause
 from bot.errors import ModelUnavailable
 from bot.ports import Summary
-from bot.types import MemoryId, Turn
+from bot.types import MemoryId, ModelDone, Turn
 from tests.fakes.scripted import ScriptedModel
 
 MEMORY = MemoryId("person:1")
@@ -92,6 +92,13 @@ async def test_one_that_fails_stops_no_other() -> None:
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
     assert kept.made == {MEMORY: Summary(text="Notes.", through=21, later=8)}
+
+
+async def test_an_excerpt_in_a_silent_model_s_place_is_no_summary() -> None:
+    kept, model = Kept(), ScriptedModel(["A passage.", ModelDone(excerpt=True)])
+    summariser = Summariser(kept, model, SystemClock(), estimate=len, history_turns=20)
+    assert not await summariser.update(MEMORY)
+    assert kept.made == {}
 
 
 async def test_the_next_summary_takes_the_notes_of_the_last_one_along() -> None:
