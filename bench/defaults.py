@@ -21,9 +21,9 @@ from bot.knowledge import selftest
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.calibrate import Sample, calibrate
 from bot.knowledge.cases import Case, load_cases
-from bot.knowledge.fitting import judged
 from bot.knowledge.fusion import USUAL
 from bot.knowledge.terms import language
+from bot.knowledge.weighing import judged
 from storage.passages import PassageStore
 from storage.sqlite import SqliteDatabase
 

@@ -19,10 +19,10 @@ from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.cases import Case, load_cases
 from bot.knowledge.dense import Dense
 from bot.knowledge.fit import encode
-from bot.knowledge.fitting import fitted
 from bot.knowledge.imports import TEST_SET, stamps
 from bot.knowledge.meaning import Standing, Wanting
 from bot.knowledge.vectors import packed
+from bot.knowledge.weighing import fitted
 
 log = structlog.get_logger()
 

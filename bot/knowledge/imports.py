@@ -283,7 +283,7 @@ class _Change:
         return tuple(
             Revision(
                 uid=uid,
-                action=_action(uid in before, uid in self.after),
+                action=_action(was=uid in before, stands=uid in self.after),
                 before=before.get(uid, ""),
                 after=self.after.get(uid, ""),
             )
@@ -291,10 +291,10 @@ class _Change:
         )
 
 
-def _action(was: bool, is_now: bool) -> Literal["added", "changed", "removed"]:  # noqa: FBT001  # two facts of one kind
+def _action(*, was: bool, stands: bool) -> Literal["added", "changed", "removed"]:
     if not was:
         return "added"
-    return "changed" if is_now else "removed"
+    return "changed" if stands else "removed"
 
 
 class Difference:

@@ -255,13 +255,14 @@ class _Delivery(Aside):
 
     async def _idle(self, at: float | None, now: float, *, paced: bool) -> None:
         """Until something is due, or more came; shows that we write while there is no text."""
-        types = isinstance(self._adapter, ShowsTyping) and self.silent
-        if types and now >= self._typing_at and isinstance(self._adapter, ShowsTyping):
+        adapter = self._adapter
+        typist = adapter if self.silent and isinstance(adapter, ShowsTyping) else None
+        if typist and now >= self._typing_at:
             self._typing_at = now + TYPING_EVERY
-            await self._adapter.typing(self._place)
+            await typist.typing(self._place)
             return
         until = min(
-            at if at is not None else float("inf"), self._typing_at if types else float("inf")
+            at if at is not None else float("inf"), self._typing_at if typist else float("inf")
         )
         # What waits for the platform's pace gains nothing by more text.
         self._wake_before = float("-inf") if paced else until
