@@ -14,11 +14,16 @@ from bot.app import Service
 from bot.config import Config, Loaded
 from bot.desk import Desk, open_desk, take_in
 from bot.errors import AlreadyRunning, UserError
+from bot.i18n import say
+from bot.knowledge.imports import ImportReport
+from bot.knowledge.learning import Learning
 from storage.lock import see_folder
 
 SAMPLE = "samples/shop"
 """The bundled knowledge of a small shop, for a first look without any setting."""
 MEMORY = ":memory:"
+LOOK_SECONDS = 2.0
+"""Between two looks at the folder: who sits here changes a file and asks at once."""
 
 NOTHING_TO_SERVE = """\
 There is nothing to serve: no platform token is set and nobody types here.
@@ -44,8 +49,8 @@ async def run(
         sys.stderr.write(NOTHING_TO_SERVE)
         return 2
     config = chosen(loaded.config, model=model, knowledge=knowledge)
-    async with _opened(replace(loaded, config=config), tell) as desk:
-        return await _converse(desk, locale)
+    async with _opened(replace(loaded, config=config), tell) as (desk, folder):
+        return await _converse(desk, folder, tell=tell, locale=locale)
 
 
 def chosen(config: Config, *, model: str, knowledge: bool) -> Config:
@@ -66,8 +71,10 @@ def chosen(config: Config, *, model: str, knowledge: bool) -> Config:
 
 
 @asynccontextmanager
-async def _opened(loaded: Loaded, tell: Tell) -> AsyncIterator[Desk]:
-    """On the desk's own file; in memory for a first look, or while another desk holds the file."""
+async def _opened(loaded: Loaded, tell: Tell) -> AsyncIterator[tuple[Desk, str]]:
+    """On the desk's own file, with the folder that it learns from; in memory, and without one, for
+    a first look or while another desk holds the file.
+    """
     config = loaded.config
     folder = config.knowledge.folder
     async with AsyncExitStack() as stack:
@@ -78,12 +85,11 @@ async def _opened(loaded: Loaded, tell: Tell) -> AsyncIterator[Desk]:
         else:
             try:
                 desk = await stack.enter_async_context(open_desk(loaded))
-                await _learn(desk, folder, tell)
             except AlreadyRunning:
                 tell("operator.console_reads", config.database)
                 other = open_desk(loaded, database=MEMORY, knowledge=config.database)
-                desk = await stack.enter_async_context(other)
-        yield desk
+                desk, folder = await stack.enter_async_context(other), ""
+        yield desk, folder
 
 
 async def _learn(desk: Desk, folder: str, tell: Tell) -> None:
@@ -95,9 +101,9 @@ async def _learn(desk: Desk, folder: str, tell: Tell) -> None:
         tell("cli.import_failed", problem)
 
 
-async def _converse(desk: Desk, locale: str) -> int:
-    """One person at a terminal, or lines through a pipe."""
-    from adapters.console import open_console
+async def _converse(desk: Desk, folder: str, *, tell: Tell, locale: str) -> int:
+    """One person at a terminal, or lines through a pipe; who sits here sees the folder followed."""
+    from adapters.console import TerminalAdapter, open_console
 
     stores = desk.stores
     console = open_console(
@@ -110,11 +116,32 @@ async def _converse(desk: Desk, locale: str) -> int:
     service = await Service.build(desk)
     service.join(console)
     service.public = False
+    if isinstance(console, TerminalAdapter) and desk.config.desk.answers != "open":
+        service.learning = _learning(desk, folder, console.note, locale)
+        await service.learning.begin()
+    else:
+        await _learn(desk, folder, tell)
     status = await service.run()
     if not console.taken and not sys.stdin.isatty():
         sys.stderr.write(NOTHING_TO_SERVE)
         return 2
     return status
+
+
+def _learning(desk: Desk, folder: str, note: Callable[[str], None], locale: str) -> Learning:
+    """The folder as a served desk follows it, but told where the talk is."""
+
+    def told(report: ImportReport) -> None:
+        if report.moved:
+            counts = ("added", "changed", "removed")
+            note(say(locale, "console.learnt", **{name: getattr(report, name) for name in counts}))
+        for problem in report.failed:
+            note(say(locale, "cli.import_failed", text=problem))
+
+    watch = desk.config.knowledge.watch
+    return Learning(
+        desk.knowledge, desk.clock, folder=folder, watch=watch, every=LOOK_SECONDS, told=told
+    )
 
 
 def _somebody_types() -> bool:

@@ -107,7 +107,9 @@ async def open_desk(
             sources=loaded.sources,
             clock=clock,
             stores=stores,
-            knowledge=KnowledgeBase(passages, clock, dense=dense),
+            knowledge=KnowledgeBase(
+                passages, clock, file_max=config.knowledge.file_max_bytes, dense=dense
+            ),
             model=model,
             reports=Reports(
                 config.desk,

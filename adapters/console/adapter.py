@@ -207,13 +207,14 @@ class TerminalAdapter(ConsoleAdapter):
         guard()
         path = save(Path.cwd(), name, content, tell=self._tell)
         if caption:
-            self._note_down(caption)
+            self.note(caption)
         return MessageRef(place=place, id=f"file:{path}")
 
     def _tell(self, path: str) -> None:
-        self._note_down(say(self._locale, "console.saving", path=path))
+        self.note(say(self._locale, "console.saving", path=path))
 
-    def _note_down(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """A quiet line of our own beside the talk."""
         if not isinstance(self._surface, Plain):
             self._surface.note(clean(text))
 

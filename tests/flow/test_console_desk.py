@@ -108,3 +108,43 @@ def test_without_any_model_it_is_said_what_to_set(words: list[str], tmp_path: Pa
     done = asked(tmp_path, *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert "MODEL_API_KEY" in done.stderr
+
+
+def test_the_folder_is_followed_while_somebody_sits_here(tmp_path: Path) -> None:
+    """A file that comes, changes or is broken is told above the prompt; Ctrl-C and Ctrl-D leave."""
+    folder = tmp_path / "kb"
+    folder.mkdir()
+    (folder / "faq.csv").write_text("question,answer\nWho is Zara?,Our parrot.\n", "utf-8")
+    session = Session(tmp_path, "run", FRONTDESK_KNOWLEDGE=str(folder))
+    session.until("1 added, 0 changed, 0 removed")
+    session.until("›")
+    (folder / "more.csv").write_text("question,answer\nWho is Otto?,The cat.\n", "utf-8")
+    (folder / "torn.csv").write_text("question,answer\nWho is Ida?\n", "utf-8")
+    session.until("1 added, 0 changed, 0 removed")
+    session.until("torn.csv")
+    session.until("the answer is empty")
+    session.press("Who is Otto?\r")
+    session.until("The cat.")
+    session.until("›")
+    (folder / "more.csv").write_text("question,answer\nWho is Otto?,Our cat.\n", "utf-8")
+    session.until("0 added, 1 changed, 0 removed")
+    session.press("Who is Otto?\r")
+    session.until("Our cat.")
+    session.until("›")
+    session.press("\x03")
+    session.press("\x04")
+    session.until("Goodbye.")
+    assert session.ended() == 0
+    assert "Traceback" not in session.paper
+
+
+def test_piped_questions_are_answered_from_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "kb"
+    folder.mkdir()
+    (tmp_path / ".env").write_text("FRONTDESK_KNOWLEDGE=kb\n", "utf-8")
+    (folder / "faq.csv").write_text("question,answer\nWho is Zara?,Our parrot.\n", "utf-8")
+    (folder / "torn.csv").write_text("question,answer\nWho is Ida?\n", "utf-8")
+    done = asked(tmp_path)
+    assert done.returncode == 0
+    assert "Our parrot." in done.stdout
+    assert "torn.csv, line 2: the answer is empty" in done.stderr

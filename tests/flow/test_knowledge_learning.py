@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.clock import SystemClock
-from bot.errors import KnowledgeError
+from bot.errors import KnowledgeError, StorageFull
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.learning import LOOK_SECONDS, Learning
 from storage.passages import PassageStore
@@ -84,6 +84,42 @@ async def test_the_thresholds_are_measured_after_the_start_not_before_it(
     await clock.slept.wait()
     assert await kb.calibration() != shipped
     running.cancel()
+
+
+async def test_what_somebody_else_took_in_and_did_not_measure_is_measured(
+    kb: KnowledgeBase, tmp_path: Path
+) -> None:
+    (tmp_path / "faq.csv").write_text(FAQ)
+    shipped = await kb.calibration()
+    await kb.import_folder(tmp_path)
+    clock = Looks()
+    learning = Learning(kb, clock, folder=str(tmp_path))
+    await learning.begin()
+    running = asyncio.create_task(learning.run())
+    await clock.slept.wait()
+    assert await kb.calibration() != shipped
+    running.cancel()
+
+
+class Full(KnowledgeBase):
+    """On a disk that is full."""
+
+    tries = 0
+
+    async def renew(self) -> int:
+        self.tries += 1
+        raise StorageFull
+
+
+async def test_what_fails_is_tried_again_with_the_next_look_only() -> None:
+    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
+    kb, clock = Full(PassageStore(database), SystemClock()), Looks()
+    running = asyncio.create_task(Learning(kb, clock).run())
+    await clock.look()
+    await clock.look()
+    assert kb.tries == 3
+    running.cancel()
+    await database.close()
 
 
 async def test_a_folder_that_goes_away_leaves_what_was_known(
