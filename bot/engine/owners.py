@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from zoneinfo import ZoneInfo
 
 from bot.config import DeskConfig
+from bot.engine.acts import line
 from bot.engine.commands import ADMINS, Call, Command
 from bot.errors import UserError
 from bot.i18n import say
@@ -246,11 +247,11 @@ class Owners:
         if not 1 <= count <= AUDIT_MAX:
             shown = wanted[:ARGUMENT_SHOWN]
             yield Notice(key="access.bad_number", values={"given": shown, "most": AUDIT_MAX})
-            yield _done(Audit(action="audit refused", detail=shown))
+            yield _done(Audit(action="audit refused", detail=f"access.bad_number: {shown}"))
             return
         entries = await self._audits.last(count)
         lines = [
-            f"{local(one.at, self._zone):%Y-%m-%d %H:%M} {one.actor} {one.action} {one.detail}"
+            f"{local(one.at, self._zone):%Y-%m-%d %H:%M} {line(one, call.locale)}"
             for one in entries
         ]
         yield Say(text="\n".join(lines) or say(call.locale, "access.audit_none"))

@@ -190,6 +190,10 @@ async def test_bad_input_of_an_admin_is_refused_clearly_changes_nothing_and_is_a
         assert entry.actor == f"telegram:1/{ADMIN}"
         assert len(entry.detail) < 200
         assert {type(change).__name__ for change in reply.settlement.changes} == {"Audit"}
+        await desk.say("/lang zh", ADMIN)
+        shown = (await desk.say("/audit 1", ADMIN)).text
+        assert "被拒绝" in shown
+        assert key.partition(".")[2] not in shown
 
 
 async def test_the_audit_shows_who_did_what_and_when_in_the_desk_s_time() -> None:
@@ -198,7 +202,7 @@ async def test_the_audit_shows_who_did_what_and_when_in_the_desk_s_time() -> Non
         await desk.say("hello", ANN)
         await desk.say(f"/quota {ANN} 5", ADMIN)
         shown = (await desk.say("/audit 5", ADMIN)).text
-        assert shown.strip() == f"2023-11-15 03:43 telegram:1/{ADMIN} quota #1 5"
+        assert shown.strip() == f"2023-11-15 03:43 telegram:1/{ADMIN} /quota #1 5"
         assert (await desk.say("/audit")).notices == ["command.not_allowed"]
 
 

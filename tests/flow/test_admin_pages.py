@@ -100,8 +100,8 @@ async def test_a_forged_link_is_refused_and_audited(token: str) -> None:
         assert (await here.post(path)).status == 403
         found = refusals(await here.audit())
     assert found == [
-        ("nobody", "no such link (any more): POST /login/…"),
-        ("nobody", "no such link (any more): GET /login/…"),
+        ("nobody", "admin.no_link: POST /login/…"),
+        ("nobody", "admin.no_link: GET /login/…"),
     ]
 
 
@@ -195,9 +195,9 @@ async def test_no_form_is_taken_from_elsewhere(path: str) -> None:
         for token in ("", "0" * 64, "é"):
             assert (await here.post(path, fields | {"form": token})).status == 403
         found = refusals(await here.audit())
-        assert found[-1] == ("nobody", f"not logged in: POST {path}")
-        assert found.count((ACTOR, f"another site's form: POST {path}")) == 4
-        assert found.count((ACTOR, f"form without its token: POST {path}")) == 3
+        assert found[-1] == ("nobody", f"admin.logged_out: POST {path}")
+        assert found.count((ACTOR, f"admin.other_site: POST {path}")) == 4
+        assert found.count((ACTOR, f"admin.no_token: POST {path}")) == 3
         assert before == await here.desk.desk.knowledge.entries.generations()
         assert (await here.get("/")).status == 200
         [ticket] = await here.desk.stores.files.tickets(9)
@@ -309,7 +309,7 @@ async def test_a_ticket_is_closed_once_and_audited() -> None:
         assert say("en", "ticket.reason_asked") in (await here.get("/tickets")).text
         page = await here.get("/tickets?done=closed")
         assert say("en", "admin.done_closed") in page.text
-        assert (await here.audit())[0] == (ACTOR, "ticket closed", "ticket 1")
+        assert (await here.audit())[0] == (ACTOR, "ticket closed", "#1")
         assert (await here.post("/tickets/99999999999999999999/close")).status == 404
 
 
@@ -322,7 +322,7 @@ async def test_a_dead_letter_goes_back_into_its_line() -> None:
         answer = await here.post(f"/letters/{letter.id}/requeue")
         assert answer.headers["Location"] == "/letters?done=requeued"
         assert [lease.messages[0].message.text for lease in await here.desk.stores.inbox.lease("x")]
-        assert (await here.audit())[0] == (ACTOR, "letter requeued", f"letter {letter.id}")
+        assert (await here.audit())[0] == (ACTOR, "letter requeued", f"#{letter.id}")
         again = await here.post(f"/letters/{letter.id}/requeue")
         assert again.headers["Location"] == "/letters?done=not_requeued"
 
@@ -429,7 +429,7 @@ async def test_conversations_are_found_by_name_and_by_text() -> None:
         page = await here.get("/conversations/1")
         assert "quantum harpsichord" in page.text
         assert "Ten days." in page.text
-        assert (await here.audit())[0] == (ACTOR, "conversation read", "conversation 1")
+        assert (await here.audit())[0] == (ACTOR, "conversation read", "#1")
         for number in ("999", "x", "-1", "9" * 30):
             assert (await here.get(f"/conversations/{number}")).status == 404
 

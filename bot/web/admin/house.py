@@ -109,7 +109,7 @@ async def requeue(visit: Visit) -> web.Response:
     number = visit.number("id")
     back = await visit.behind.requeue([number])
     if back:
-        await visit.note("letter requeued", f"letter {number}")
+        await visit.note("letter requeued", f"#{number}")
     done = "requeued" if back else "not_requeued"
     return web.Response(status=303, headers={"Location": f"/letters?done={done}"})
 

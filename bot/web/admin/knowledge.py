@@ -100,8 +100,8 @@ async def take_in(visit: Visit) -> web.Response:
         path = Path(folder) / upload.name
         await asyncio.to_thread(path.write_bytes, upload.content)
         made = await visit.behind.knowledge.import_file(path, uri=upload.name, by=visit.actor)
-    counts = f"{made.added} added, {made.changed} changed, {made.removed} removed"
-    await visit.note("knowledge imported", f"{counts}: {upload.name}")
+    counts = f"+{made.added} ~{made.changed} -{made.removed}"
+    await visit.note("knowledge imported", f"{counts} {upload.name}")
     return web.Response(status=303, headers={"Location": "/knowledge?done=imported"})
 
 
@@ -132,7 +132,7 @@ async def go_back(visit: Visit) -> web.Response:
     """The base as it was then."""
     number = visit.number("id")
     made = await visit.behind.knowledge.entries.rollback(number, by=visit.actor)
-    await visit.note("knowledge rolled back", f"to generation {number}, now {made}")
+    await visit.note("knowledge rolled back", f"{number} → {made}")
     return web.Response(status=303, headers={"Location": "/knowledge/generations?done=went_back"})
 
 
@@ -154,7 +154,7 @@ async def measure(visit: Visit) -> web.Response:
             result = await evaluate(visit.behind.knowledge, asked, visit.behind.clock)
     except TimeoutError:
         raise KnowledgeError(f"test set: not done within {MEASURE_SECONDS:.0f} s") from None
-    await visit.note("knowledge measured", f"{len(asked)} cases")
+    await visit.note("knowledge measured", str(len(asked)))
     return visit.page("measure.html", result=result, most=CASES_MAX)
 
 

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 
+from bot.engine import acts
 from bot.i18n import catalogue, say
+from bot.ports import AuditEntry
 from bot.stats.span import local
 from bot.types import Scalar
 
@@ -49,6 +51,8 @@ class Look:
             t=partial(sentence, locale),
             route=partial(route, locale),
             reason=partial(reason, locale),
+            act=partial(act, locale),
+            detail=partial(detail, locale),
             locale=locale,
             room=room(path),
             done=done if done in DONE else "",
@@ -79,6 +83,16 @@ def route(locale: str, name: str) -> str:
 def reason(locale: str, key: str) -> str:
     """Why there is a ticket, in words where there are some."""
     return catalogue(locale).get(key, "")
+
+
+def act(locale: str, entry: AuditEntry) -> str:
+    """What was done, by a line of the audit."""
+    return acts.act(entry.action, locale)
+
+
+def detail(locale: str, entry: AuditEntry) -> str:
+    """To what or whom, or why not."""
+    return acts.detail(entry, locale)
 
 
 def seconds(ms: float) -> str:

@@ -26,7 +26,7 @@ async def transcript(visit: Visit) -> web.Response:
     found = await visit.behind.files.transcript(number, TURNS, int(before) if known else SEQ_END)
     if found is None:
         raise web.HTTPNotFound
-    await visit.note("conversation read", f"conversation {number}")
+    await visit.note("conversation read", f"#{number}")
     return visit.page("transcript.html", transcript=found)
 
 
@@ -40,6 +40,6 @@ async def close_ticket(visit: Visit) -> web.Response:
     number = visit.number("id")
     closed = await visit.behind.files.close_ticket(number, at=visit.behind.clock.now())
     if closed:
-        await visit.note("ticket closed", f"ticket {number}")
+        await visit.note("ticket closed", f"#{number}")
     done = "closed" if closed else "not_open"
     return web.Response(status=303, headers={"Location": f"/tickets?done={done}"})

@@ -53,12 +53,12 @@ class Porter:
         async def handle(request: web.Request) -> web.StreamResponse:
             visit = await self._visit(request)
             if not self._same_site(request):
-                return await self._refuse(visit, "another site's form")
+                return await self._refuse(visit, "admin.other_site")
             if not visit.actor:
-                return await self._refuse(visit, "not logged in")
+                return await self._refuse(visit, "admin.logged_out")
             visit = await self._with_fields(visit)
             if not hmac.compare_digest(visit.fields.get("form", "").encode(), visit.form.encode()):
-                return await self._refuse(visit, "form without its token")
+                return await self._refuse(visit, "admin.no_token")
             try:
                 return await page(visit)
             except UserError as error:
@@ -83,7 +83,7 @@ class Porter:
         """The button was pressed: the link is spent, a session begins."""
         visit = await self._visit(request)
         if not self._same_site(request):
-            return await self._refuse(visit, "another site's form")
+            return await self._refuse(visit, "admin.other_site")
         session, at = secrets.token_urlsafe(32), self._behind.clock.now()
         link = hashed(request.match_info["token"])
         until = at + SESSION_MS
@@ -162,7 +162,7 @@ class Porter:
 
     async def _no_way(self, visit: Visit) -> web.Response:
         """One answer for a link that is forged, spent or too old: it tells a guesser nothing."""
-        await self._refusals.note("nobody", "no such link (any more)", visit.request)
+        await self._refusals.note("nobody", "admin.no_link", visit.request)
         return visit.page("no_way.html", status=403)
 
 
