@@ -16,6 +16,7 @@ from bot.clock import Clock, SystemClock
 from bot.config import Config, Loaded
 from bot.engine.admission import Admission
 from bot.engine.answer import Answerer
+from bot.engine.broadcasting import Broadcasting
 from bot.engine.commands import Command, Commands
 from bot.engine.continuing import Continuing
 from bot.engine.drafting import Drafting
@@ -243,17 +244,13 @@ def _skills(desk: Desk, fetch: Fetch | None) -> Skills:
 def _rows(desk: Desk) -> tuple[Command, ...]:
     """The words for those who run the desk, and for everybody about their own data."""
     stores = desk.stores
-    owners = Owners(
-        desk.config.desk,
-        desk.clock,
-        stores.directory,
-        stores.audits,
-        stores.broadcasts,
-        code=lambda: f"{secrets.randbelow(10**6):06}",
+    broadcasting = Broadcasting(
+        desk.clock, stores.broadcasts, code=lambda: f"{secrets.randbelow(10**6):06}"
     )
     return (
         *Personal(desk.config.privacy, stores.exports).commands(),
-        *owners.commands(),
+        *Owners(desk.config.desk, stores.directory, stores.audits).commands(),
+        broadcasting.command(),
         *numbers(desk).commands(),
         Admission(
             desk.config.http, desk.clock, token=lambda: secrets.token_bytes(32).hex()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.ports import AuditEntry, Spent
+from bot.ports import AuditEntry, Banned, Spent
 from bot.types import (
     Audit,
     Lease,
@@ -78,6 +78,12 @@ class SqlDirectory:
 
         return await self._database.read(work)
 
+    async def banned(self, limit: int) -> list[Banned]:
+        async def work(tx: Tx) -> list[Banned]:
+            return [_banned(row) for row in await tx.run("banned_people", limit=limit)]
+
+        return await self._database.read(work)
+
 
 class SqlAudits:
     """Audits over the table audit."""
@@ -126,8 +132,14 @@ async def apply_access(
             detail, actor = change.detail, actor_of(lease)
             await tx.run("add_audit", now=now, actor=actor, action=change.action, detail=detail)
         case SetRole():
-            allowed = int(change.allowed)
-            await tx.run("set_access", id=change.person, role=change.role.value, allowed=allowed)
+            await tx.run(
+                "set_access",
+                id=change.person,
+                role=change.role.value,
+                allowed=int(change.allowed),
+                reason=change.reason,
+                now=now,
+            )
         case SetQuota():
             await tx.run("set_quota", id=change.person, quota=change.answers)
 
@@ -137,6 +149,10 @@ def actor_of(lease: Lease) -> str:
     return f"{lease.place.platform}:{lease.place.account}/{lease.sender.user}"
 
 
-def _one(rows: Sequence[Row]) -> Person | None:
+def _banned(row: Row) -> Banned:
+    at, reason = number_or_none(row, "banned_at"), string(row, "ban_reason")
+    return Banned(person=person_of(row), at=at, reason=reason)
 
+
+def _one(rows: Sequence[Row]) -> Person | None:
     return person_of(rows[0]) if rows else None

@@ -20,7 +20,10 @@ JsonObject = dict[str, Any]
 
 FOLD_AGAIN_MS = 86_400_000
 """After an erasure: a message of ours may rest so long before it is sent, and its words go."""
-_THEIRS = ("drop_turns", "blank_tickets", "blank_gaps", "drop_their_drafts", "blank_person")
+_THEIRS = (
+    *("drop_turns", "blank_tickets", "blank_gaps", "drop_their_drafts"),
+    *("blank_bans", "blank_person"),
+)
 """Statements over columns that name the person."""
 
 

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from bot.clock import Clock
 from bot.config import DeskConfig
+from bot.engine.audited import ARGUMENT_SHOWN
 from bot.engine.commands import ADMINS, Call, Command
 from bot.engine.engine import DIGEST, STATS
-from bot.engine.owners import ARGUMENT_SHOWN
 from bot.engine.reports import Reports
 from bot.errors import UserError
 from bot.ports import Directory, Inbox

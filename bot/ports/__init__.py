@@ -27,6 +27,7 @@ from bot.ports.platform import (
 from bot.ports.stores import (
     AuditEntry,
     Audits,
+    Banned,
     Beside,
     Broadcasts,
     BrokenOff,
@@ -54,6 +55,7 @@ __all__ = [
     "Adapter",
     "AuditEntry",
     "Audits",
+    "Banned",
     "Beside",
     "Broadcasts",
     "BrokenOff",

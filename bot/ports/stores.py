@@ -154,6 +154,15 @@ class Spending(Protocol):
         ...
 
 
+@value
+class Banned:
+    """Somebody kept out by hand. `at` in ms; None: before that was written down."""
+
+    person: Person
+    at: int | None
+    reason: str
+
+
 class Directory(Protocol):
     """People as those who run the desk name them."""
 
@@ -171,6 +180,10 @@ class Directory(Protocol):
 
     async def home(self, person: PersonId) -> Place | None:
         """Where this person can be written to alone; None: they never wrote in private."""
+        ...
+
+    async def banned(self, limit: int) -> list[Banned]:
+        """Who is kept out by a ban, the newest first."""
         ...
 
 

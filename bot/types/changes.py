@@ -78,11 +78,15 @@ class Audit:
 
 @value
 class SetRole:
-    """A person may do more or less from now on; `allowed` lets them in where not all are."""
+    """A person may do more or less from now on; `allowed` lets them in where not all are.
+
+    `reason` is kept with a block, for those who run the desk.
+    """
 
     person: PersonId
     role: Role
     allowed: bool
+    reason: str = ""
 
 
 @value

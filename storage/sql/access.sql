@@ -1,7 +1,13 @@
 -- Who may do what and how much, what admins did, broadcasts, and erasure.
 
--- set_access: block, unblock, let in, or make staff
-UPDATE person SET role = :role, allowed = :allowed WHERE id = :id;
+-- set_access: block, unblock, let in, or make staff; a second block keeps the day of the first
+UPDATE person SET role = :role, allowed = :allowed, ban_reason = :reason,
+       banned_at = CASE WHEN :role = 'blocked' THEN coalesce(banned_at, :now) END
+ WHERE id = :id;
+
+-- banned_people: who is kept out by hand
+SELECT id, name, locale, role, allowed, quota, banned_at, ban_reason FROM person
+ WHERE role = 'blocked' ORDER BY coalesce(banned_at, 0) DESC, id DESC LIMIT :limit;
 
 -- set_quota: answers a day for this person; NULL: as everybody
 UPDATE person SET quota = :quota WHERE id = :id;
@@ -151,8 +157,12 @@ UPDATE audit SET detail = substr(detail, 1, max(instr(detail, ':') - 1, 0))
 -- blank_unread: events that were never understood, which name this person
 UPDATE inbox SET raw = '' WHERE state = 3 AND conversation IS NULL AND instr(raw, :user_id) > 0;
 
+-- blank_bans: why somebody was kept out may quote them; that they were stays
+UPDATE audit SET detail = '#' || :person
+ WHERE action = 'ban' AND detail LIKE '#' || :person || ':%';
+
 -- blank_person: the name goes, and where they can be written to unasked; a block and a quota stay
-UPDATE person SET name = '', locale = NULL, home = NULL WHERE id = :person;
+UPDATE person SET name = '', locale = NULL, home = NULL, ban_reason = '' WHERE id = :person;
 
 -- add_erasure: what was promised
 INSERT INTO erasure (person, at) VALUES (:person, :now);

@@ -23,7 +23,9 @@ from bot.types import (
     MemoryId,
     OpenTicket,
     PersonId,
+    Role,
     Sender,
+    SetRole,
     Settlement,
     Signal,
     StartBroadcast,
@@ -127,6 +129,25 @@ async def _named_by_another(desk: Stores, words: str) -> None:
         outcome="answered", memory=MemoryId("r"), person=PersonId(0), changes=(attempt,)
     )
     await desk.inbox.settle(await lease_one(desk), settlement)
+
+
+async def _banned_by_another(desk: Stores, person: PersonId, words: str) -> None:
+    """Somebody else kept them out, and quoted them."""
+    await desk.inbox.put([intake(message(996, "/ban", channel="roots", user="root"))])
+    settlement = Settlement(
+        outcome="answered",
+        memory=MemoryId("r"),
+        person=PersonId(0),
+        changes=(
+            SetRole(person=person, role=Role.BLOCKED, allowed=False, reason=words),
+            Audit(action="ban", detail=f"#{person}: {words}"),
+        ),
+    )
+    for lease in await desk.inbox.lease("me", 9):
+        if lease.sender.user == "root":
+            await desk.inbox.settle(lease, settlement)
+        else:
+            await desk.inbox.rest(lease, until=0, error="", counts=False)
 
 
 def _nothing() -> Settlement:
@@ -260,7 +281,7 @@ GOES = {
     "gap": {"question"},
     "inbox": {"body", "raw", "error"},
     "memory": {"summary"},
-    "person": {"name", "locale", "home"},
+    "person": {"name", "locale", "home", "ban_reason"},
     "signal": {"text"},
     "ticket": {"summary"},
     "turn": {"role", "text", "name"},
@@ -346,6 +367,7 @@ async def test_no_cell_of_any_table_holds_a_word_of_theirs(
         person = await _converse(desk, "ann", SECRET, channel="anns", rounds=2)
         await _named_by_another(desk, SECRET)
         await _send_to_all(desk, "ann", person, channel="anns")
+        await _banned_by_another(desk, person, SECRET)
         before = _holding(path)
         counts = _counts(path)
         assert before >= {

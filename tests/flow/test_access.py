@@ -130,6 +130,72 @@ async def test_a_ban_bites_at_once_however_the_person_is_named(how: str) -> None
         assert [line.action for line in await desk.stores.audits.last(9)] == ["unban", "ban"]
 
 
+WHY = "spam, again"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "{id} {why}",
+        "#{number} {why}",
+        "#{number}: {why}",
+        "#{number}\n{why}",
+        "@Ann Lee {why}",
+        "@Ann Lee: {why}",
+        "telegram:1/{id}，{why}",
+    ],
+)
+async def test_a_ban_may_have_a_reason_which_only_admins_see(words: str) -> None:
+    """Kept with the ban, told with it, in the list and in the audit; gone when it is lifted."""
+    async with spoken() as desk:
+        await desk.say("hello", ANN, name="Ann Lee")
+        await desk.say("hello", BOB, name="Ann")
+        given = words.format(id=ANN, number=1, why=WHY)
+        banned = await desk.say(f"/ban {given}", ADMIN)
+        assert (
+            banned.text
+            == say("en", "access.banned_because", name="Ann Lee (#1)", reason=WHY) + "\n"
+        )
+        assert (
+            await desk.say("/ban list", ADMIN)
+        ).text == f"2023-11-14 22:13 · Ann Lee (#1) · {WHY}\n"
+        assert f"/ban #1: {WHY}" in (await desk.say("/audit", ADMIN)).text
+        assert WHY not in (await desk.say("hello again", ANN)).text
+        await desk.say("/unban #1", ADMIN)
+        assert (await desk.say("/ban 名单", ADMIN)).text == say("zh", "access.ban_nobody") + "\n"
+
+
+async def test_in_a_reply_the_argument_is_the_reason_unless_it_names_somebody() -> None:
+    async with spoken() as desk:
+        await desk.say("hello", ANN, name="Ann")
+        await desk.say("hello", BOB, name="Bob")
+        assert (
+            "Ann (#1) is kept out from now on: spam"
+            in (await desk.say("/ban spam", ADMIN, quoted_user=ANN)).text
+        )
+        assert (
+            "Bob (#2) is kept out from now on: spam"
+            in (await desk.say("/ban @Bob spam", ADMIN, quoted_user=ANN)).text
+        )
+        mistyped = await desk.say("/ban 7777 spam", ADMIN, quoted_user=ANN)
+        assert mistyped.notices == ["access.unknown_person"]
+
+
+async def test_the_list_of_who_is_kept_out_is_for_no_group_and_the_newest_come_first() -> None:
+    async with spoken() as desk:
+        for user in (ANN, BOB):
+            await desk.say("hello", user)
+            await desk.say(f"/ban {user} {'x' * 999}", ADMIN)
+            desk.clock.pass_(60)
+        await desk.say(f"/ban {ANN} a second time", ADMIN)
+        lines = (await desk.say("/ban LIST", ADMIN)).text.splitlines()
+        assert [BOB in lines[0], ANN in lines[1], len(lines)] == [True, True, 2]
+        assert max(map(len, lines)) < 300
+        assert lines[1].endswith("a second time")
+        group = await desk.say("/ban list", ADMIN, channel=GROUP)
+        assert group.notices == ["access.in_private"]
+
+
 async def test_a_ban_is_known_on_slack_by_the_mention_that_slack_writes() -> None:
     async with spoken() as desk:
         await desk.say("hello", "U77", platform="slack")
@@ -151,7 +217,12 @@ async def test_behind_a_closed_door_an_admin_lets_in_by_name() -> None:
 
 
 BAD = [
-    ("/ban", "access.whom"),
+    ("/ban", "access.ban_usage"),
+    ("/unban", "access.whom"),
+    ("/ban 424242 for spam", "access.unknown_person"),
+    ("/ban @Twin for spam", "access.many_people"),
+    ("/ban @nobody at all", "access.unknown_person"),
+    (f"/ban {ADMIN} spam", "access.not_them"),
     ("/ban 424242", "access.unknown_person"),
     ("/ban @nobody", "access.unknown_person"),
     ("/ban #99999999999", "access.unknown_person"),

@@ -106,7 +106,12 @@ async def test_a_broadcast_is_shown_first_and_goes_out_once_with_its_author_s_co
         # The administrator of Slack has spoken meanwhile, and is somebody else.
         assert (progress.waiting, progress.whole) == (4, True)
         actions = [entry.action for entry in await desk.stores.audits.last(9)]
-        assert actions == ["broadcast refused", "broadcast", "broadcast refused", "broadcast"]
+        assert actions == [
+            "broadcast refused",
+            "broadcast started",
+            "broadcast refused",
+            "broadcast drafted",
+        ]
 
 
 async def test_a_code_is_too_old_after_a_quarter_of_an_hour() -> None:

@@ -14,6 +14,8 @@ from bot.ports import AuditEntry
 
 ROOT = Path(__file__).parents[2]
 REFUSING = (
+    "bot/engine/broadcasting.py",
+    "bot/engine/naming.py",
     "bot/engine/owners.py",
     "bot/engine/numbers.py",
     "bot/stats/span.py",
