@@ -12,9 +12,10 @@ from pathlib import Path
 
 from bot.app import Service
 from bot.config import Config, Loaded
-from bot.desk import Desk, open_desk, take_in
+from bot.desk import Desk, open_desk
 from bot.errors import AlreadyRunning, UserError
 from bot.i18n import say
+from bot.knowledge.causes import told
 from bot.knowledge.imports import ImportReport
 from bot.knowledge.learning import Learning
 from storage.lock import see_folder
@@ -81,7 +82,7 @@ async def _opened(loaded: Loaded, tell: Tell) -> AsyncIterator[tuple[Desk, str]]
         if not folder and not await asyncio.to_thread(Path(config.database).exists):
             await asyncio.to_thread(see_folder, config.database)
             desk = await stack.enter_async_context(open_desk(loaded, database=MEMORY))
-            await _learn(desk, str(resources.files("bot").joinpath(SAMPLE)), tell)
+            await desk.knowledge.import_folder(str(resources.files("bot").joinpath(SAMPLE)))
         else:
             try:
                 desk = await stack.enter_async_context(open_desk(loaded))
@@ -92,13 +93,13 @@ async def _opened(loaded: Loaded, tell: Tell) -> AsyncIterator[tuple[Desk, str]]
         yield desk, folder
 
 
-async def _learn(desk: Desk, folder: str, tell: Tell) -> None:
+async def _learn(desk: Desk, folder: str, tell: Tell, locale: str) -> None:
     """Take a folder in, unless nothing asks the knowledge base anyway."""
     if not folder or desk.config.desk.answers == "open":
         return
-    report = await take_in(desk.knowledge, Path(folder))
-    for problem in report["failed"]:
-        tell("cli.import_failed", problem)
+    report = await desk.knowledge.import_folder(folder)
+    for problem in report.failed:
+        tell("cli.import_failed", told(problem, locale))
 
 
 async def _converse(desk: Desk, folder: str, *, tell: Tell, locale: str) -> int:
@@ -120,7 +121,7 @@ async def _converse(desk: Desk, folder: str, *, tell: Tell, locale: str) -> int:
         service.learning = _learning(desk, folder, console.note, locale)
         await service.learning.begin()
     else:
-        await _learn(desk, folder, tell)
+        await _learn(desk, folder, tell, locale)
     status = await service.run()
     if not console.taken and not sys.stdin.isatty():
         sys.stderr.write(NOTHING_TO_SERVE)
@@ -131,16 +132,16 @@ async def _converse(desk: Desk, folder: str, *, tell: Tell, locale: str) -> int:
 def _learning(desk: Desk, folder: str, note: Callable[[str], None], locale: str) -> Learning:
     """The folder as a served desk follows it, but told where the talk is."""
 
-    def told(report: ImportReport) -> None:
+    def heard(report: ImportReport) -> None:
         if report.moved:
             counts = ("added", "changed", "removed")
             note(say(locale, "console.learnt", **{name: getattr(report, name) for name in counts}))
         for problem in report.failed:
-            note(say(locale, "cli.import_failed", text=problem))
+            note(say(locale, "cli.import_failed", text=told(problem, locale)))
 
     watch = desk.config.knowledge.watch
     return Learning(
-        desk.knowledge, desk.clock, folder=folder, watch=watch, every=LOOK_SECONDS, told=told
+        desk.knowledge, desk.clock, folder=folder, watch=watch, every=LOOK_SECONDS, told=heard
     )
 
 

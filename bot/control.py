@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from bot import errors
-from bot.errors import BotError, DeskDown, UserError
+from bot.errors import BotError, Cause, DeskDown, KnowledgeError, UserError
 
 log = structlog.get_logger()
 
@@ -36,12 +36,16 @@ class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A result, or an error by its class in bot.errors; `values` are those of a UserError."""
+    """A result, or an error by its class in bot.errors.
+
+    `values` are those of a UserError, `cause` is that of a KnowledgeError.
+    """
 
     result: Any = None
     error: str = ""
     detail: str = ""
     values: dict[str, Any] = {}
+    cause: Cause | None = None
 
 
 def socket_path(database: str) -> Path:
@@ -104,6 +108,8 @@ class ControlServer:
             return _Reply(result=await handler(**request.arguments))
         except UserError as error:
             return _Reply(error="UserError", detail=error.key, values=error.values)
+        except KnowledgeError as error:
+            return _Reply(error="KnowledgeError", detail=str(error), cause=error.cause)
         except BotError as error:
             return _Reply(error=type(error).__name__, detail=str(error))
 
@@ -156,5 +162,7 @@ def _result(reply: _Reply) -> Any:
         return reply.result
     if reply.error == "UserError":
         raise UserError(reply.detail, **reply.values)
+    if reply.error == "KnowledgeError":
+        raise KnowledgeError(reply.detail, cause=reply.cause)
     kind = getattr(errors, reply.error, BotError)
     raise kind(reply.detail)

@@ -35,7 +35,7 @@ BotError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class BotError(Exception):
@@ -222,10 +222,29 @@ class LeaseLost(StorageError):
     """Another worker holds the conversation now."""
 
 
+class Cause(NamedTuple):
+    """Why a knowledge source, or a part of it, cannot be read: a sentence of the catalogue.
+
+    `file` and, above 0, `line` say where.
+    """
+
+    key: str
+    file: str = ""
+    line: int = 0
+    values: tuple[tuple[str, str | int], ...] = ()
+
+
 class KnowledgeError(BotError):
-    """A knowledge source cannot be read; the detail names file, place and cause."""
+    """A knowledge source cannot be read; the detail names file, place and cause in English.
+
+    With `cause` a person can be told in any language.
+    """
 
     says = "error.knowledge"
+
+    def __init__(self, detail: str = "", *, cause: Cause | None = None) -> None:
+        super().__init__(detail)
+        self.cause = cause
 
 
 class UserError(BotError):

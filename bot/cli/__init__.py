@@ -17,11 +17,19 @@ import click
 from bot import __version__
 from bot.cli import knowledge, operator, skills
 from bot.cli.start import load, locale_of, log_to_stderr, printable
-from bot.errors import AlreadyRunning, BotError, ConfigError, NoDatabase, UserError
+from bot.errors import (
+    AlreadyRunning,
+    BotError,
+    ConfigError,
+    KnowledgeError,
+    NoDatabase,
+    UserError,
+)
 from bot.i18n import LOCALES, say
 
 if TYPE_CHECKING:
     from bot.config import Loaded
+    from bot.knowledge.imports import ImportReport
     from bot.stats.report import Report
     from bot.types import Findings
 
@@ -108,33 +116,26 @@ def kb_import(level: str, path: Path) -> int:
     loaded = load()
     log_to_stderr(loaded, level or "warning")
     report = asyncio.run(_imported(loaded, path.absolute()))
-    locale = locale_of(loaded)
-    counts = ("files", "unchanged", "added", "changed", "removed")
-    click.echo(say(locale, "cli.imported", **{name: report[name] for name in counts}))
-    for line in report["skipped"]:
-        click.echo(say(locale, "cli.skipped", text=line))
-    for line in report["kept"]:
-        click.echo(say(locale, "cli.kept", text=line))
-    for line in report["failed"]:
-        click.echo(say(locale, "cli.import_failed", text=line), err=True)
-    return 1 if report["failed"] else 0
+    knowledge.tell(report, locale_of(loaded))
+    return 1 if report.failed else 0
 
 
-async def _imported(loaded: Loaded, path: Path) -> dict[str, Any]:
+async def _imported(loaded: Loaded, path: Path) -> ImportReport:
     """By the running desk, or by ourselves when none is running."""
+    import msgspec
+
     from bot.control import call, socket_path
     from bot.desk import open_desk, take_in
     from bot.errors import DeskDown
+    from bot.knowledge.imports import ImportReport
 
     try:
-        found: dict[str, Any] = await call(
-            socket_path(loaded.config.database), "kb_import", path=str(path)
-        )
+        found = await call(socket_path(loaded.config.database), "kb_import", path=str(path))
     except DeskDown:
         async with open_desk(loaded) as desk:
             with knowledge.progress(say(locale_of(loaded), "kb.reading")) as tell:
                 found = await take_in(desk.knowledge, path, progress=tell, refit=True)
-    return found
+    return msgspec.convert(found, ImportReport)
 
 
 @kb.command("search", short_help="Which passages answer a question, and how surely.")
@@ -229,6 +230,10 @@ def _explained(command: Callable[[], Any]) -> int:
         return _complain(say(locale, "cli.bad_settings", problems=_indented(str(error))), WRONG)
     except UserError as error:
         return _complain(say(locale, HERE.get(error.key, error.key), **error.values), WRONG)
+    except KnowledgeError as error:
+        from bot.knowledge.causes import why
+
+        return _complain(say(locale, "cli.failed", text=why(error, locale)), 1)
     except AlreadyRunning as error:
         return _complain(say(locale, "cli.already_running", detail=str(error)), 1)
     except NoDatabase as error:

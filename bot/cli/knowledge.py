@@ -21,9 +21,12 @@ from bot.i18n import LOCALES, say
 if TYPE_CHECKING:
     from bot.config import Loaded
     from bot.desk import Desk
-    from bot.knowledge.imports import Progress
+    from bot.knowledge.imports import ImportReport, Progress
 
 T = TypeVar("T")
+
+COUNTS = ("files", "unchanged", "added", "changed", "removed")
+"""The numbers of an ImportReport."""
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program.")
 _LANG = click.option("--lang", type=click.Choice(LOCALES), help="The asker's language.")
@@ -234,6 +237,23 @@ def progress(label: str) -> Iterator[Progress]:
 
         yield tell
         bar.update((bar.length or 1) - bar.pos)
+
+
+def tell(report: ImportReport, locale: str) -> None:
+    """What an import did, to the screen; what failed, to stderr."""
+    from bot.engine import knowledge_text as told
+    from bot.knowledge.causes import told as cause
+
+    counts = {name: getattr(report, name) for name in COUNTS}
+    lines = [say(locale, "cli.imported", **counts)]
+    lines += [say(locale, "cli.skipped", text=name) for name in report.skipped]
+    lines += [cause(note, locale) for note in report.notes]
+    lines += [say(locale, "cli.kept", text=uid) for uid in report.kept]
+    lines += told.twins(report.twins, locale)
+    click.echo(printable("\n".join(lines)))
+    for problem in report.failed:
+        text = say(locale, "cli.import_failed", text=cause(problem, locale))
+        click.echo(printable(text), err=True)
 
 
 def _begin(level: str) -> Loaded:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from bot.engine.drafting import Draft
 from bot.i18n import say
+from bot.knowledge.causes import told
 from bot.knowledge.entries import EntryView
 from bot.knowledge.evaluate import Evaluation
 from bot.knowledge.explain import Explanation
@@ -14,6 +15,7 @@ from bot.knowledge.gaps import Cluster
 from bot.knowledge.imports import ImportReport
 from bot.knowledge.meaning import Health
 from bot.knowledge.port import Generation, Revision, StoredEntry
+from bot.knowledge.twins import Twin
 from bot.types import Findings
 
 LINE_MAX = 200
@@ -167,17 +169,20 @@ def generations(known: Sequence[Generation], locale: str, *, word: str) -> str:
 
 def changed(key: str, uid: str, report: ImportReport, locale: str) -> str:
     """That an entry was changed, and what asks nearly the same."""
-    lines = [say(locale, key, uid=uid)]
-    lines += [
+    return "\n".join([say(locale, key, uid=uid), *twins(report.twins[:PROBLEMS_MAX], locale)])
+
+
+def twins(found: Sequence[Twin], locale: str) -> list[str]:
+    """Questions that are nearly the same, a line a pair."""
+    return [
         say(
             locale,
             "kb.conflict" if twin.conflict else "kb.twin",
             first=twin.first,
             second=twin.second,
         )
-        for twin in report.twins[:PROBLEMS_MAX]
+        for twin in found
     ]
-    return "\n".join(lines)
 
 
 def imported(name: str, report: ImportReport, locale: str) -> str:
@@ -185,7 +190,7 @@ def imported(name: str, report: ImportReport, locale: str) -> str:
     counts = {"added": report.added, "changed": report.changed, "removed": report.removed}
     lines = [changed("kb.imported", name, report, locale)]
     lines.append(say(locale, "kb.counts", **counts))
-    lines += report.notes[:PROBLEMS_MAX]
+    lines += [told(note._replace(file=name), locale) for note in report.notes[:PROBLEMS_MAX]]
     lines += [say(locale, "cli.kept", text=uid) for uid in report.kept[:PROBLEMS_MAX]]
     return "\n".join(lines)
 

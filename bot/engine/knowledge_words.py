@@ -16,12 +16,13 @@ from typing import Protocol
 from bot.engine import knowledge_text as told
 from bot.engine.commands import ADMINS, Call, Command
 from bot.engine.drafting import Drafting
-from bot.errors import KnowledgeError, UserError
+from bot.errors import KnowledgeError, PlatformRefused, UserError
 from bot.i18n import say
+from bot.knowledge import causes
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.drafts import faq
 from bot.knowledge.evaluate import evaluate_itself
-from bot.knowledge.imports import DESK, FILE_MAX, ImportReport
+from bot.knowledge.imports import DESK, FILE_MAX, ImportReport, too_large
 from bot.ports import Clock
 from bot.types import Attachment, Audit, Done, Notice, Place, ReplyEvent, Say
 
@@ -117,7 +118,7 @@ class KnowledgeWords:
         except UserError as error:
             yield Notice(key=error.key, values=dict(error.values))
         except KnowledgeError as error:
-            yield Say(text=say(call.locale, "kb.failed", text=str(error)))
+            yield Say(text=say(call.locale, "kb.failed", text=causes.why(error, call.locale)))
         yield Done(route="command", remember=False)
 
     def _usage(self, locale: str) -> str:
@@ -194,19 +195,34 @@ class KnowledgeWords:
         return say(call.locale, "kb.rolled_back", number=target), str(target)
 
     async def _import(self, _rest: str, call: Call) -> tuple[str, str]:
+        """Each file for itself: one that cannot be read holds up no other."""
         if not call.attachments:
             raise UserError("kb.no_file")
         if self._fetch is None:
             raise UserError("skill.no_files")
-        lines = []
+        lines, taken = [], []
         for file in call.attachments:
             name = PurePath(file.name.replace("\\", "/")).name or file.kind
-            if file.size is not None and file.size > FILE_MAX:
-                raise UserError("skill.file_too_large", name=name, most=FILE_MAX >> 10)
-            content = await self._fetch(call.place, file, most=FILE_MAX)
-            lines.append(told.imported(name, await self._take(name, content, call), call.locale))
-        names = ", ".join(PurePath(file.name).suffix or file.kind for file in call.attachments)
-        return "\n".join(lines), f"{len(call.attachments)} file(s): {names}"
+            try:
+                content = await self._content(self._fetch, name, file, call.place)
+                report = await self._take(name, content, call)
+            except KnowledgeError as error:
+                cause = causes.cause_of(error)._replace(file=name)
+                problem = causes.told(cause, call.locale)
+                lines.append(say(call.locale, "cli.import_failed", text=problem))
+            else:
+                lines.append(told.imported(name, report, call.locale))
+                taken.append(PurePath(name).suffix or file.kind)
+        return "\n".join(lines), f"{len(taken)} file(s): {', '.join(taken)}" if taken else ""
+
+    async def _content(self, fetch: Fetch, name: str, file: Attachment, place: Place) -> bytes:
+        """What was sent. Raises KnowledgeError where the platform does not give it."""
+        if file.size is not None and file.size > FILE_MAX:
+            raise too_large(name, file.size, most=FILE_MAX)
+        try:
+            return await fetch(place, file, most=FILE_MAX)
+        except PlatformRefused as error:
+            raise causes.refused("cause.not_fetched", name) from error
 
     async def _take(self, name: str, content: bytes, call: Call) -> ImportReport:
         """Import what was sent, as a file of that name."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from bot.errors import KnowledgeError
+from bot.knowledge.causes import refused, unread
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ def cases(name: str, text: str) -> list[Case]:
             try:
                 found.append(msgspec.json.decode(line, type=Case))
             except msgspec.DecodeError as error:
-                raise KnowledgeError(f"{name}, line {number}: {error}") from error
+                raise refused("cause.not_case", name, line=number) from error
     return found
 
 
@@ -40,5 +40,7 @@ def load_cases(path: str | Path) -> list[Case]:
     name = Path(path)
     try:
         return cases(name.name, name.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise KnowledgeError(f"{name}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise refused("cause.not_utf8", name.name) from error
+    except OSError as error:
+        raise unread(str(name), error) from error

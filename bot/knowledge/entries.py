@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from bot.errors import KnowledgeError, UserError
+from bot.errors import UserError
 from bot.knowledge import drafts
+from bot.knowledge.causes import refused
 from bot.knowledge.imports import DESK, Importer, ImportReport
 from bot.knowledge.port import Generation, Passages, Revision, StoredEntry, TextDraft
 from bot.knowledge.terms import fold, worded
@@ -114,7 +115,7 @@ class Entries:
         if target is None:
             older = [known.id for known in await self.generations() if not known.live]
             if not older:
-                raise KnowledgeError("there is no earlier generation to go back to")
+                raise refused("cause.no_earlier")
             target = older[0]
         return await self._importer.rollback(target, by=by)
 

@@ -9,16 +9,19 @@ import importlib
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
-from bot.errors import KnowledgeError
+from bot.errors import Cause
+from bot.knowledge.causes import refused
 from bot.knowledge.chunk import Block, Heading, Table, paragraphs
 from bot.types import value
 
 PAGES_MAX = 2000
 """Pages of one PDF."""
+PAGES_NAMED = 20
+"""Pages without text that are named."""
 UNPACKED_MAX = 200 * 1024 * 1024
 """Bytes a DOCX may hold unpacked: beyond it, it is a bomb or no text."""
 
@@ -35,7 +38,7 @@ class Content:
 
     title: str
     items: tuple[Heading | Block, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Cause, ...] = ()
 
 
 def html(uri: str, content: bytes) -> Content:
@@ -80,9 +83,9 @@ def pdf(uri: str, content: bytes) -> Content:
     """The text layer, page by page. A page without one is noted; there is no OCR."""
     reader = _library(uri, "pypdf").PdfReader(io.BytesIO(content))
     if reader.is_encrypted:
-        raise KnowledgeError(f"{uri}: the PDF is encrypted; save it without a password")
+        raise refused("cause.encrypted", uri)
     if len(reader.pages) > PAGES_MAX:
-        raise KnowledgeError(f"{uri}: {len(reader.pages)} pages; at most {PAGES_MAX} are read")
+        raise refused("cause.pages", uri, pages=len(reader.pages), most=PAGES_MAX)
     items: list[Heading | Block] = []
     empty: list[str] = []
     for number, page in enumerate(reader.pages, 1):
@@ -92,9 +95,14 @@ def pdf(uri: str, content: bytes) -> Content:
         else:
             empty.append(str(number))
     if not items:
-        raise KnowledgeError(f"{uri}: no page has text; it is scanned and would need OCR")
-    notes = (f"{uri}: no text on page {', '.join(empty[:20])}",) if empty else ()
-    return Content(title="", items=tuple(items), notes=notes)
+        raise refused("cause.scanned", uri)
+    return Content(title="", items=tuple(items), notes=tuple(_without_text(uri, empty)))
+
+
+def _without_text(uri: str, pages: Sequence[str]) -> Iterator[Cause]:
+    if pages:
+        shown = ", ".join(pages[:PAGES_NAMED]) + (" …" if len(pages) > PAGES_NAMED else "")
+        yield Cause(key="cause.pages_empty", file=uri, values=(("pages", shown),))
 
 
 def docx(uri: str, content: bytes) -> Content:
@@ -104,9 +112,9 @@ def docx(uri: str, content: bytes) -> Content:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             unpacked = sum(part.file_size for part in packed.infolist())
     except zipfile.BadZipFile as error:
-        raise KnowledgeError(f"{uri}: this is no Word document (.docx)") from error
+        raise refused("cause.no_docx", uri) from error
     if unpacked > UNPACKED_MAX:
-        raise KnowledgeError(f"{uri}: unpacks to {unpacked // 2**20} MB; refused")
+        raise refused("cause.unpacks", uri, size=unpacked // 2**20, most=UNPACKED_MAX // 2**20)
     page = html(uri, mammoth.convert_to_html(io.BytesIO(content)).value.encode())
     return Content(title="", items=page.items)
 
@@ -116,9 +124,7 @@ def _library(uri: str, name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise KnowledgeError(
-            f"{uri}: reading this kind of file needs `pip install frontdesk[files]`"
-        ) from error
+        raise refused("cause.library", uri) from error
 
 
 READERS: dict[str, Callable[[str, bytes], Content]] = {

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from bot.clock import Clock
-from bot.errors import KnowledgeError
+from bot.errors import Cause, KnowledgeError
+from bot.knowledge.causes import cause_of, error_of, refused, unread
 from bot.knowledge.drafts import renewed
 from bot.knowledge.loaders import KNOWN, PARSER
 from bot.knowledge.port import (
@@ -57,9 +58,9 @@ class ImportReport:
     added: int = 0
     changed: int = 0
     removed: int = 0
-    failed: tuple[str, ...] = ()
+    failed: tuple[Cause, ...] = ()
     skipped: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Cause, ...] = ()
     kept: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
     twins: tuple[Twin, ...] = ()
@@ -68,6 +69,15 @@ class ImportReport:
     def moved(self) -> bool:
         """Anything came, changed or went."""
         return bool(self.added or self.changed or self.removed)
+
+
+def too_large(name: str, length: int, *, most: int) -> KnowledgeError:
+    """The error for a file of so many bytes."""
+    return refused("cause.too_large", name, size=_megabytes(length), most=_megabytes(most))
+
+
+def _megabytes(length: int) -> str:
+    return f"{length / 2**20:.1f}".removesuffix(".0")
 
 
 def quiet(name: str, done: int, of: int) -> None:
@@ -87,7 +97,7 @@ class Importer:
         """Take in every known file below a folder; those that went are forgotten."""
         root = Path(path)
         if not await asyncio.to_thread(root.is_dir):
-            raise KnowledgeError(f"{root}: there is no such folder")
+            raise refused("cause.no_folder", str(root))
         named = await asyncio.to_thread(_files, root)
         tests = tuple(str(name) for _, name in named if name.name.endswith(TEST_SET))
         named = [(uri, name) for uri, name in named if not name.name.endswith(TEST_SET)]
@@ -102,7 +112,7 @@ class Importer:
         name = Path(path)
         report = await self._import([(uri or name.name, name)], folder="", by=by, progress=quiet)
         if report.failed:
-            raise KnowledgeError(report.failed[0])
+            raise error_of(report.failed[0])
         return report
 
     async def change(
@@ -140,7 +150,7 @@ class Importer:
         """Make the base what it was in generation `target`; the number of the new generation."""
         async with self._writing:
             if target not in {known.id for known in await self._passages.generations()}:
-                raise KnowledgeError(f"generation {target} is not kept")
+                raise refused("cause.not_kept", number=target)
             generation = await self._passages.next_generation()
             retired = await self._passages.restage(target, generation)
             then = {source.uri: source for source in await self._passages.sources_in(target)}
@@ -166,7 +176,7 @@ class Importer:
     ) -> ImportReport:
         async with self._writing:
             known = {source.uri: source for source in await self._passages.sources()}
-            failed: list[str] = []
+            failed: list[Cause] = []
             with Spool() as spool:
                 parsed: list[tuple[SourceFile, Read]] = []
                 for place, (uri, path) in enumerate(files):
@@ -176,7 +186,7 @@ class Importer:
                         if source != known.get(uri):
                             parsed.append((source, await parse(uri, content, spool)))
                     except KnowledgeError as error:
-                        failed.append(str(error))
+                        failed.append(cause_of(error))
                 uris = {uri for uri, _ in files}
                 ours = {u for u, s in known.items() if folder and s.folder == folder}
                 report = await self._take(spool, parsed, sorted(ours - uris), by=by)
@@ -192,13 +202,10 @@ class Importer:
         try:
             length = path.stat().st_size
             if length > self._file_max:
-                raise KnowledgeError(
-                    f"{uri}: {length / 2**20:.1f} MB; files over "
-                    f"{self._file_max / 2**20:.1f} MB are not read"
-                )
+                raise too_large(uri, length, most=self._file_max)
             content = path.read_bytes()
         except OSError as error:
-            raise KnowledgeError(f"{uri}: {error.strerror or error}") from error
+            raise unread(uri, error) from error
         digest = hashlib.sha256(content).hexdigest()
         return SourceFile(uri=uri, folder=folder, sha256=digest, parser=PARSER), content
 

@@ -10,7 +10,8 @@ import structlog
 
 from bot.clock import Clock
 from bot.errors import KnowledgeError, StorageError
-from bot.knowledge import confidence
+from bot.i18n import LOCALES
+from bot.knowledge import causes, confidence
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.imports import ImportReport, stamps
 
@@ -27,7 +28,7 @@ Told = Callable[[ImportReport], None]
 def logged(report: ImportReport) -> None:
     """A Told for a desk that nobody watches."""
     for problem in report.failed:
-        log.warning("knowledge_not_read", problem=problem)
+        log.warning("knowledge_not_read", problem=causes.told(problem, LOCALES[0]))
     if report.moved:
         log.info(
             "knowledge_moved",

@@ -17,8 +17,9 @@ import msgspec
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bot.errors import KnowledgeError
+from bot.errors import Cause, KnowledgeError
 from bot.knowledge import drafts, files
+from bot.knowledge.causes import refused
 from bot.knowledge.chunk import Block, Heading, Section, Table, outline, paragraphs
 from bot.knowledge.port import EntryDraft
 from bot.knowledge.terms import TERMS_VERSION, fold, worded
@@ -48,7 +49,7 @@ class Parsed:
     """What a file gave. `notes` say what of it could not be read."""
 
     drafts: tuple[EntryDraft, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Cause, ...] = ()
 
 
 def load(uri: str, content: bytes) -> Parsed:
@@ -59,14 +60,13 @@ def load(uri: str, content: bytes) -> Parsed:
         made = documents(uri, found.items, title=found.title, locale=locale_of(uri))
         return Parsed(drafts=_some(uri, made), notes=found.notes)
     if ending not in LOADERS:
-        known = " ".join(sorted(KNOWN))
-        raise KnowledgeError(f"{uri}: this kind of file is not read; known are {known}")
+        raise refused("cause.unknown_kind", uri, known=" ".join(sorted(KNOWN)))
     return Parsed(drafts=_some(uri, LOADERS[ending](uri, decode(uri, content))))
 
 
 def _some(uri: str, found: Sequence[EntryDraft]) -> tuple[EntryDraft, ...]:
     if not found:
-        raise KnowledgeError(f"{uri}: the file holds no text")
+        raise refused("cause.no_text", uri)
     return tuple(_distinct(found))
 
 
@@ -81,12 +81,10 @@ def decode(uri: str, content: bytes) -> str:
 
         guess = charset_normalizer.from_bytes(content, cp_isolation=_ENCODINGS).best()
         if guess is None:
-            raise KnowledgeError(
-                f"{uri}: neither UTF-8 nor GB18030; save it as UTF-8 and import it again"
-            ) from None
+            raise refused("cause.encoding", uri) from None
         text = str(guess)
     if "\x00" in text:
-        raise KnowledgeError(f"{uri}: this is a binary file, not text")
+        raise refused("cause.binary", uri)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -108,7 +106,14 @@ def csv_faq(uri: str, text: str) -> list[EntryDraft]:
         made = (_csv_row(uri, lines.line_num, columns, row) for row in lines)
         return [draft for draft in made if draft is not None]
     except csv.Error as error:
-        raise KnowledgeError(f"{uri}, line {lines.line_num}: {error}") from error
+        raise _torn(uri, lines.line_num, error) from error
+
+
+def _torn(uri: str, line: int, error: csv.Error) -> KnowledgeError:
+    """What the csv module means by its words."""
+    if "field limit" in str(error):
+        return refused("cause.cell_long", uri, line=line, most=csv.field_size_limit())
+    return refused("cause.quotes", uri, line=line)
 
 
 def _delimiter(text: str) -> str:
@@ -120,15 +125,12 @@ def _columns(uri: str, header: Sequence[str]) -> list[str]:
     """What each column holds; empty for one that is not ours."""
     columns = [_NAMES.get(fold(name).strip().rstrip("0123456789 "), "") for name in header]
     for needed in ("question", "answer"):
-        if columns.count(needed) != 1:
-            many = "more than one column is" if needed in columns else "no column is"
-            raise KnowledgeError(
-                f"{uri}, line 1: {many} the {needed}; name one of them "
-                f"{' or '.join(_COLUMNS[needed][:2])} or {_COLUMNS[needed][-1]}"
-            )
-    for once in ("url", "locale", "id"):
+        if needed not in columns:
+            names = " / ".join((*_COLUMNS[needed][:2], _COLUMNS[needed][-1]))
+            raise refused("cause.no_column", uri, line=1, column=needed, names=names)
+    for once in ("question", "answer", "url", "locale", "id"):
         if columns.count(once) > 1:
-            raise KnowledgeError(f"{uri}, line 1: more than one column is the {once}")
+            raise refused("cause.many_columns", uri, line=1, column=once)
     return columns
 
 
@@ -136,10 +138,7 @@ def _csv_row(uri: str, line: int, columns: Sequence[str], row: Sequence[str]) ->
     if not any(cell.strip() for cell in row):
         return None
     if len(row) > len(columns):
-        raise KnowledgeError(
-            f"{uri}, line {line}: {len(row)} cells under {len(columns)} headings; "
-            "put quotes around a cell with a comma in it"
-        )
+        raise refused("cause.cells", uri, line=line, found=len(row), wanted=len(columns))
     fields: dict[str, list[str]] = {}
     for column, cell in zip(columns, row, strict=False):
         if column and cell.strip():
@@ -159,14 +158,16 @@ def jsonl_faq(uri: str, text: str) -> list[EntryDraft]:
 def _json_fields(uri: str, number: int, line: str) -> dict[str, list[str]]:
     try:
         row = msgspec.json.decode(line, type=dict[str, str | int | float | list[str] | None])
+    except msgspec.ValidationError as error:
+        raise refused("cause.not_texts", uri, line=number) from error
     except msgspec.DecodeError as error:
-        raise KnowledgeError(f"{uri}, line {number}: {error}") from error
+        raise refused("cause.not_json", uri, line=number) from error
     fields: dict[str, list[str]] = {}
     for name, cell in row.items():
         column = _NAMES.get(fold(name).strip(), "")
         cells = cell if isinstance(cell, list) else [] if cell is None else [str(cell)]
         if column in fields:
-            raise KnowledgeError(f"{uri}, line {number}: the {column} is given twice")
+            raise refused("cause.twice", uri, line=number, column=column)
         if column and any(part.strip() for part in cells):
             fields[column] = [part.strip() for part in cells if part.strip()]
     return fields
@@ -176,9 +177,9 @@ def _faq(uri: str, line: int, fields: dict[str, list[str]]) -> EntryDraft:
     for needed in ("question", "answer"):
         cell = "\n".join(fields.get(needed, ()))
         if not worded(cell):
-            raise KnowledgeError(f"{uri}, line {line}: the {needed} is empty")
+            raise refused("cause.empty", uri, line=line, column=needed)
         if len(cell) > FIELD_MAX:
-            raise KnowledgeError(f"{uri}, line {line}: the {needed} is over {FIELD_MAX} characters")
+            raise refused("cause.long", uri, line=line, column=needed, most=FIELD_MAX)
     aliases = [part for cell in fields.get("alias", ()) for part in _ALIAS_BREAK.split(cell)]
     return drafts.faq(
         source=uri,

@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from bot.errors import KnowledgeError
+from bot.errors import Cause, KnowledgeError
+from bot.knowledge.causes import cause_of, error_of, refused
 from bot.knowledge.loaders import LOADERS, load
 from bot.knowledge.spool import Spool, pour
 from bot.types import value
@@ -32,14 +33,14 @@ class Read:
 
     begin: int
     end: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[Cause, ...] = ()
 
 
 class _Told(msgspec.Struct):
     """What the child says beside the entries, or why there are none."""
 
-    notes: tuple[str, ...] = ()
-    error: str = ""
+    notes: tuple[Cause, ...] = ()
+    error: Cause | None = None
 
 
 async def parse(
@@ -62,7 +63,7 @@ async def parse(
     return Read(begin=begin, end=spool.end(), notes=notes)
 
 
-def _here(uri: str, content: bytes, spool: Spool) -> tuple[str, ...]:
+def _here(uri: str, content: bytes, spool: Spool) -> tuple[Cause, ...]:
     parsed = load(uri, content)
     pour(spool.file, parsed.drafts)
     return parsed.notes
@@ -70,7 +71,7 @@ def _here(uri: str, content: bytes, spool: Spool) -> tuple[str, ...]:
 
 async def _in_child(
     uri: str, content: bytes, spool: Spool, *, seconds: float, memory: int
-) -> tuple[str, ...]:
+) -> tuple[Cause, ...]:
     out = spool.file.fileno()
     child = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -89,7 +90,7 @@ async def _in_child(
         async with asyncio.timeout(seconds):
             told, err = await child.communicate(content)
     except TimeoutError:
-        raise KnowledgeError(f"{uri}: reading it took over {seconds:g} s; refused") from None
+        raise refused("cause.slow", uri, seconds=f"{seconds:g}") from None
     finally:
         if child.returncode is None:
             child.kill()
@@ -97,19 +98,22 @@ async def _in_child(
     return _heard(uri, child.returncode or 0, told, err)
 
 
-def _heard(uri: str, status: int, out: bytes, err: bytes) -> tuple[str, ...]:
+def _heard(uri: str, status: int, out: bytes, err: bytes) -> tuple[Cause, ...]:
     """What became of the child."""
     if status == 0:
         told = msgspec.json.decode(out, type=_Told)
-        if told.error:
-            raise KnowledgeError(told.error)
+        if told.error is not None:
+            raise error_of(told.error)
         return told.notes
     last = (err.decode(errors="replace").strip().splitlines() or [f"status {status}"])[-1]
     if status < 0 and "MemoryError" not in last:
-        raise KnowledgeError(f"{uri}: reading it took too long or too much memory; refused")
+        raise refused("cause.heavy", uri)
     if "MemoryError" in last:
-        raise KnowledgeError(f"{uri}: reading it needs too much memory; refused")
-    raise KnowledgeError(f"{uri}: the file is damaged ({last[:200]})")
+        raise refused("cause.memory", uri)
+    import structlog  # here and not above, since the child has no use for it
+
+    structlog.get_logger().info("file_damaged", file=uri, error=last[:200])
+    raise refused("cause.damaged", uri)
 
 
 def main() -> None:
@@ -124,7 +128,7 @@ def main() -> None:
             pour(file, parsed.drafts)
         told = _Told(notes=parsed.notes)
     except KnowledgeError as error:
-        told = _Told(error=str(error))
+        told = _Told(error=cause_of(error))
     sys.stdout.buffer.write(msgspec.json.encode(told))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot.clock import SystemClock
 from bot.knowledge.base import KnowledgeBase
+from bot.knowledge.causes import told
 from storage.passages import PassageStore
 from storage.sqlite import SqliteDatabase
 from tests.flow.test_knowledge_files import here, pdf_of, word
@@ -47,12 +48,12 @@ async def test_each_bad_file_says_why_and_the_rest_is_taken_in(tmp_path: Path) -
     database = await SqliteDatabase.open(":memory:", clock=SystemClock())
     kb = KnowledgeBase(PassageStore(database), SystemClock())
     report = await kb.import_folder(tmp_path)
-    why = {line.partition(":")[0]: line for line in report.failed}
+    why = {cause.file: told(cause, "en") for cause in report.failed}
     assert sorted(why) == ["bomb.docx", "huge.md", "locked.pdf", "scan.pdf"]
     assert "encrypted" in why["locked.pdf"]
     assert "scanned" in why["scan.pdf"]
     assert "unpacks to 201 MB" in why["bomb.docx"]
-    assert "200.0 MB; files over 20.0 MB" in why["huge.md"]
+    assert "200 MB; files over 20 MB" in why["huge.md"]
     found = await kb.search("How do I return a lamp?", locale="en")
     assert found.direct
     stored = str([await kb.entries.show(entry.uid) for entry in await kb.entries.all("page.html")])

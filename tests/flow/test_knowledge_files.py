@@ -14,6 +14,7 @@ import pytest
 
 from bot.errors import KnowledgeError
 from bot.knowledge import files, sandbox
+from bot.knowledge.causes import told
 from bot.knowledge.loaders import Parsed
 from bot.knowledge.spool import Spool
 
@@ -123,7 +124,7 @@ async def test_a_pdf_keeps_its_pages_and_notes_the_empty_ones() -> None:
     parsed = await parse_or_need("a.pdf", pdf_of("Return it in 30 days", "", "Call us"), "pypdf")
     if parsed is not None:
         assert [draft.title for draft in parsed.drafts] == ["a › p. 1", "a › p. 3"]
-        assert parsed.notes == ("a.pdf: no text on page 2",)
+        assert [told(note, "en") for note in parsed.notes] == ["a.pdf: no text on page 2"]
 
 
 async def test_a_word_document_is_read_by_its_headings() -> None:
@@ -142,7 +143,7 @@ async def test_files_that_cannot_be_read_say_why() -> None:
 async def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "UNPACKED_MAX", 1000)
     if here("mammoth"):
-        with pytest.raises(KnowledgeError, match=r"bomb\.docx: unpacks to .* refused"):
+        with pytest.raises(KnowledgeError, match=r"bomb\.docx: it unpacks to .* refused"):
             files.docx("bomb.docx", word("x" * 100_000))
     else:
         with pytest.raises(KnowledgeError, match="files"):

@@ -14,6 +14,7 @@ from bot.errors import KnowledgeError
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.calibrate import calibrate
 from bot.knowledge.cases import load_cases
+from bot.knowledge.causes import told
 from bot.knowledge.confidence import FEATURES
 from bot.knowledge.evaluate import calibration_error, evaluate
 from bot.knowledge.imports import DESK
@@ -233,7 +234,7 @@ async def test_a_broken_file_keeps_what_it_gave_before_and_the_rest_comes_in(
     (tmp_path / "b.md").write_text("# Blue\n\nBlue text.\n")
     (tmp_path / "photo.jpg").write_bytes(b"x")
     report = await empty.import_folder(tmp_path)
-    assert report.failed == ("a.csv, line 2: the answer is empty",)
+    assert [told(one, "en") for one in report.failed] == ["a.csv, line 2: the answer is empty"]
     assert report.skipped == ("photo.jpg",)
     assert (await empty.search("red one", locale="en")).passages[0].answer == "1"
     assert (await empty.search("blue text", locale="en")).passages[0].source == "b.md"
@@ -242,7 +243,7 @@ async def test_a_broken_file_keeps_what_it_gave_before_and_the_rest_comes_in(
 async def test_a_single_file_that_cannot_be_read_is_refused(
     empty: KnowledgeBase, tmp_path: Path
 ) -> None:
-    with pytest.raises(KnowledgeError, match=r"gone\.csv: No such file"):
+    with pytest.raises(KnowledgeError, match=r"gone\.csv: there is no such file"):
         await empty.import_file(tmp_path / "gone.csv")
     with pytest.raises(KnowledgeError, match="there is no such folder"):
         await empty.import_folder(tmp_path / "gone")

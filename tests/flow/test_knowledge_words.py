@@ -15,6 +15,7 @@ from bot.i18n import say
 from bot.types import (
     Attachment,
     Audit,
+    Done,
     MemoryId,
     ModelDone,
     Person,
@@ -202,7 +203,11 @@ async def test_a_file_that_cannot_be_read_says_why_and_changes_nothing() -> None
         [first, *_] = await told(words, call("import", bad))
         assert isinstance(first, Say)
         assert "engrave.exe" in first.text
-        for asked in (call("import", large), call("import")):
-            kinds = [type(event).__name__ for event in await told(words, asked)]
-            assert kinds == ["Notice", "Done"]
+        [said, done] = await told(words, call("import", large))
+        assert isinstance(said, Say)
+        assert "files over 20 MB are not read" in said.text
+        assert isinstance(done, Done)
+        assert done.changes == ()
+        kinds = [type(event).__name__ for event in await told(words, call("import"))]
+        assert kinds == ["Notice", "Done"]
         assert await live(desk) == 0

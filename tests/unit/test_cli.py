@@ -229,7 +229,8 @@ async def test_importing_is_done_by_the_running_desk(tmp_path: Path) -> None:
     async def kb_import(*, path: str) -> dict[str, Any]:
         asked.append(path)
         counts = dict.fromkeys(("files", "unchanged", "added", "changed", "removed"), 7)
-        return counts | {"failed": ["a.csv: line 3"], "skipped": [], "kept": []}
+        failed = [["cause.empty", "a.csv", 3, [["column", "answer"]]]]
+        return counts | {"generation": 1, "failed": failed}
 
     server = ControlServer(socket_path(str(tmp_path / "frontdesk.db")), {"kb_import": kb_import})
     await server.start()
@@ -237,7 +238,7 @@ async def test_importing_is_done_by_the_running_desk(tmp_path: Path) -> None:
     await server.close()
     assert asked == [str(tmp_path)]
     assert (done.returncode, "Entries: 7 added" in done.stdout) == (1, True)
-    assert "a.csv: line 3" in done.stderr
+    assert "a.csv, line 3: the answer is empty" in done.stderr
     assert list_of(tmp_path) == []
 
 

@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from bot.control import ControlServer, call, socket_path
-from bot.errors import BotError, ConfigError, DeskDown, UserError
+from bot.errors import BotError, Cause, ConfigError, DeskDown, KnowledgeError, UserError
+from bot.knowledge.causes import refused
 
 
 async def add(*, one: int, two: int) -> int:
@@ -19,6 +20,8 @@ async def add(*, one: int, two: int) -> int:
 
 
 async def fail(*, kind: str) -> None:
+    if kind == "knowledge":
+        raise refused("cause.encrypted", "a.pdf")
     raise UserError("stats.bad_range", word="x") if kind == "user" else ConfigError("a: expected b")
 
 
@@ -60,6 +63,9 @@ async def test_errors_of_the_house_arrive_as_what_they_are(path: Path) -> None:
     with pytest.raises(UserError) as caught:
         await call(path, "fail", kind="user")
     assert (caught.value.key, caught.value.values) == ("stats.bad_range", {"word": "x"})
+    with pytest.raises(KnowledgeError, match=r"a\.pdf: the PDF is encrypted") as unread:
+        await call(path, "fail", kind="knowledge")
+    assert unread.value.cause == Cause(key="cause.encrypted", file="a.pdf")
     with pytest.raises(BotError, match="knows no 'sing'"):
         await call(path, "sing")
 

@@ -18,7 +18,18 @@ SOURCES = sorted(
 )
 TEMPLATES = sorted((ROOT / "bot").rglob("*.html")) + sorted((ROOT / "bot").rglob("*.j2"))
 KEY = re.compile(r"[a-z_]+\.[a-z0-9_]+")
-SPEAKERS = {"say", "Notice", "UserError", "Decline", "Courtesy", "Retract", "Progress", "Button"}
+SPEAKERS = {
+    "say",
+    "refused",
+    "Cause",
+    "Notice",
+    "UserError",
+    "Decline",
+    "Courtesy",
+    "Retract",
+    "Progress",
+    "Button",
+}
 """Calls whose key is a sentence's."""
 SAME = {"doctor.telegram", "doctor.slack", "doctor.sqlite_ok", "doctor.database_open_do"}
 """Names of products, and a command: the same in every language."""

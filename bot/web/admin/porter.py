@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from bot.errors import KnowledgeError, UserError
 from bot.i18n import say
+from bot.knowledge.causes import why
 from bot.office import SESSION_MS, hashed
 from bot.web.admin.behind import Behind, Refusals, Visit
 from bot.web.admin.forms import sent
@@ -64,7 +65,7 @@ class Porter:
             except UserError as error:
                 told = say(visit.locale, error.key, **error.values)
             except KnowledgeError as error:
-                told = str(error)
+                told = why(error, visit.locale)
             return visit.page("refused.html", status=400, told=told)
 
         return handle
