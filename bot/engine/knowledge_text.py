@@ -67,11 +67,8 @@ def explained(found: Explanation, locale: str) -> str:
         for term in sorted(found.terms, key=lambda term: -term.share)[:20]
     )
     lines = [
-        say(locale, f"kb.decided_{found.decision}"),
-        (
-            f"scope {found.scope:.2f} (≥ {found.scope_from:.2f}) · "
-            f"top {found.p_top:.2f} (≥ {found.direct_from:.2f})"
-        ),
+        *_decided(found, locale),
+        "",
         " · ".join(f"{name} {number:.2f}" for name, number in found.signs),
         say(locale, "kb.terms", terms=terms or "—"),
         *_weighed(found, locale),
@@ -84,6 +81,26 @@ def explained(found: Explanation, locale: str) -> str:
             parts += f" · {one.lexical:.2f} ~ {near}"
         lines.append(f"{number}. {sure} ({parts}) {one.entry} — {_line(one.matched)}")
     return "\n".join(lines)
+
+
+def _decided(found: Explanation, locale: str) -> list[str]:
+    """What is done with the first entry, and what speaks against more."""
+    decided = found.decision
+    if decided == "grounded" and found.not_quoted:
+        decided = "model_only"
+    lines = [say(locale, f"kb.decided_{decided}")]
+    if found.exact and not found.not_direct:
+        return [*lines, say(locale, "kb.asked_exactly")]
+    sure = {"scope": f"{found.scope:.2f}", "top": f"{found.p_top:.2f}"}
+    if found.found and not found.exact:
+        lines.append(say(locale, "kb.sure", **sure))
+    for yes, no, lacks in (
+        ("kb.direct", "kb.direct_not", found.not_direct),
+        ("kb.quoted", "kb.quoted_not", found.not_quoted),
+    ):
+        lines.append(say(locale, no if lacks else yes))
+        lines += [f"  - {say(locale, lack.key, **lack.values)}" for lack in lacks]
+    return lines
 
 
 def _weighed(found: Explanation, locale: str) -> list[str]:

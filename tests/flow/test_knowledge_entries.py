@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import bot
 from bot.clock import SystemClock
+from bot.engine.knowledge_text import explained
 from bot.errors import KnowledgeError, UserError
+from bot.i18n import LOCALES, catalogue, say
+from bot.knowledge import confidence
 from bot.knowledge.base import KnowledgeBase
+from bot.knowledge.cases import load_cases
 from bot.knowledge.loaders import load
+from bot.knowledge.terms import language
 from bot.types import Earlier
 from storage.passages import PassageStore
 from storage.sqlite import SqliteDatabase
@@ -135,6 +141,58 @@ async def test_explain_shows_terms_candidates_and_decision(kb: KnowledgeBase) ->
     assert told.decision == "abstain"
     assert next(term for term in told.terms if term.term == "steak").rows == 0
     assert sum(term.share for term in told.terms) == pytest.approx(1.0)
+
+
+MISSES = Path(__file__).parent.parent / "data" / "near-misses.jsonl"
+OTHERS = (
+    "怎么退货",
+    "LM-310 高度",
+    "how are you",
+    "你好吗",
+    "xyzzy",
+    "free",
+    "delivery and returns",
+)
+
+
+async def test_explaining_tells_what_speaks_against_giving_an_answer_just_where_it_is_not_given(
+    kb: KnowledgeBase,
+) -> None:
+    """The reasons and the judgement are two readings of one search; they never contradict."""
+    await kb.import_folder(SHOP)
+    await kb.entries.add("Is it gratis?", "Yes.", by="t", aliases=["Free?"])
+    await kb.entries.add("Does it cost a thing?", "No.", by="t", aliases=["free"])
+    asked = [case.text for case in load_cases(MISSES)] + list(OTHERS)
+    asked += [row.text[: 2 * len(row.text) // 3] for row in await kb.questions()]
+    met: set[str] = set()
+    for question in asked:
+        found = await kb.search(question, locale=language(question))
+        laid = await kb.explain(question, locale=language(question))
+        assert (not laid.not_direct) == found.direct, question
+        quoted = found.direct or (found.in_scope and found.quotable and bool(found.passages))
+        assert (not laid.not_quoted) == quoted, question
+        met |= {lack.key for lack in (*laid.not_direct, *laid.not_quoted)}
+    never = msgspec.structs.replace(confidence.DEFAULT, direct_from=2.0)
+    await kb._passages.calibrate(confidence.encode(never))
+    laid = await kb.explain("how long does shipping take", locale="en")
+    met |= {lack.key for lack in laid.not_direct}
+    assert met == {key for key in catalogue("en") if key.startswith("kb.lack_")}
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_an_explanation_says_in_words_what_is_done_and_why(
+    kb: KnowledgeBase, locale: str
+) -> None:
+    await kb.import_folder(SHOP)
+    laid = explained(await kb.explain("how much does the elevator hold", locale="en"), locale)
+    lines = laid.split("\n\n")[0].splitlines()
+    assert lines[0] == say(locale, "kb.decided_model_only")
+    assert lines[2] == say(locale, "kb.direct_not")
+    assert say(locale, "kb.lack_sure", found="0.11", needed="0.30") in lines[-1]
+    laid = explained(await kb.explain("shipping fee", locale="en"), locale)
+    assert laid.startswith(
+        f"{say(locale, 'kb.decided_direct')}\n{say(locale, 'kb.asked_exactly')}\n\n"
+    )
 
 
 @pytest.mark.parametrize(
