@@ -22,6 +22,10 @@ that answers have the other half."""
 DRAFT_MS = 15 * 60_000
 """How long a draft may be confirmed."""
 UNKNOWNS_SHOWN = 50
+ENDED_AT_ONCE = 1000
+"""Rows ended in one transaction when a broadcast is stopped: some 8 ms."""
+ENDING_MS = 60_000
+"""What falls due so soon ends with the word itself; the rest follows before it is due."""
 
 _OURS = Sender(user="frontdesk")
 
@@ -52,6 +56,23 @@ class SqlBroadcasts:
 
         return await self._database.read(work)
 
+    async def running(self, broadcast: int = 0) -> list[int]:
+        async def work(tx: Tx) -> list[int]:
+            rows = await tx.run("running_broadcasts", id=broadcast)
+            return [number(row, "id") for row in rows]
+
+        return await self._database.read(work)
+
+    async def stop(self, broadcast: int, *, at: int) -> None:
+        async def work(tx: Tx) -> None:
+            if await tx.run("running_broadcasts", id=broadcast):
+                await tx.run("stop_broadcast", id=broadcast, now=at)
+                await tx.run("take_back_lines", id=broadcast, now=at)
+                await tx.run("end_due_lines", id=broadcast, now=at, before=at + ENDING_MS)
+
+        await self._database.write(work)
+        await end_stopped(self._database, now=at)
+
 
 async def _progress(tx: Tx, row: Row) -> Progress:
     found = number(row, "id")
@@ -59,11 +80,15 @@ async def _progress(tx: Tx, row: Row) -> Progress:
         string(one, "fate"): number(one, "people")
         for one in await tx.run("broadcast_counts", id=found)
     }
+    stopped, waiting = row["stopped_at"] is not None, fates.get("waiting", 0)
     unknowns = await tx.run("broadcast_unknowns", id=found, limit=UNKNOWNS_SHOWN)
     return Progress(
         id=found,
         whole=row["done_at"] is not None,
-        waiting=fates.get("waiting", 0),
+        stopped=stopped,
+        waiting=0 if stopped else waiting,
+        sending=fates.get("sending", 0),
+        unsent=fates.get("unsent", 0) + number(row, "left_out") + (waiting if stopped else 0),
         delivered=fates.get("delivered", 0),
         failed=fates.get("failed", 0),
         unknown=fates.get("unknown", 0),
@@ -120,6 +145,35 @@ async def _slice(tx: Tx, *, now: int) -> int | None:
         done_at=now if whole else None,
     )
     return len(people)
+
+
+async def end_stopped(database: Database, *, now: int) -> None:
+    """End the rows of every broadcast that was stopped, where nothing was sent.
+
+    May be broken off at any point and called again, as spreading may.
+    """
+    after: int | None = 0
+
+    async def work(tx: Tx) -> int | None:
+        return await _end_slice(tx, after or 0, now=now)
+
+    while after is not None:
+        after = await database.write(work)
+
+
+async def _end_slice(tx: Tx, after: int, *, now: int) -> int | None:
+    """The rows of the next people; up to whom that was, None when nothing is left to end."""
+    rows = await tx.run("stopped_broadcast")
+    if not rows:
+        return None
+    stopped = number(rows[0], "id")
+    lines = await tx.run("lines_after", id=stopped, after=after, slice=ENDED_AT_ONCE)
+    if not lines:
+        await tx.run("close_stopped", id=stopped, now=now)
+        return 0
+    upto = number(lines[-1], "person")
+    await tx.run("end_lines", id=stopped, after=after, upto=upto, now=now)
+    return upto
 
 
 async def _put(tx: Tx, broadcast: Row, person: Row, *, now: int, due_at: int) -> None:

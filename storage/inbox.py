@@ -21,7 +21,7 @@ from bot.types import (
 )
 from storage.arrivals import Stored, add_arrival, add_message, arrival, message_row
 from storage.bells import WORK, Bells, within
-from storage.broadcasts import spread
+from storage.broadcasts import end_stopped, spread
 from storage.codec import write_answer, write_place
 from storage.database import Database, Row, Tx
 from storage.dead import requeue
@@ -93,10 +93,13 @@ class SqlInbox:
         return replace(lease, until=grant.deadline), signals
 
     async def anchor(self, lease: Lease, anchor: Anchor) -> None:
+        now = self._clock.now()
+
         async def work(tx: Tx) -> None:
             await fence(tx, lease)
             if anchor.ref is None:
                 await tx.run("drop_anchor", answer=lease.id, part=anchor.part)
+                await tx.run("end_line", message=lease.id, now=now)
                 return
             await tx.run(
                 "put_anchor",
@@ -144,6 +147,7 @@ class SqlInbox:
             return len(await tx.run("free_leases", owner=owner, now=now))
 
         freed = await self._database.write(work)
+        await end_stopped(self._database, now=now)
         if await spread(self._database, now=now):
             self._bells.ring(WORK)
         if freed:

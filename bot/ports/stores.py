@@ -207,11 +207,17 @@ class Audits(Protocol):
 
 @value
 class Progress:
-    """How far a broadcast came. `whole`: everybody it goes to has a row. `unknowns` by name."""
+    """How far a broadcast came. `whole`: everybody it goes to has a row. `unknowns` by name.
+
+    `sending` are on their way this moment; `unsent` is who did not get it because it was stopped.
+    """
 
     id: int
     whole: bool
+    stopped: bool
     waiting: int
+    sending: int
+    unsent: int
     delivered: int
     failed: int
     unknown: int
@@ -219,7 +225,7 @@ class Progress:
 
 
 class Broadcasts(Protocol):
-    """Texts to everybody. Drafted and started by settlements only."""
+    """Texts to everybody. Drafted and started by settlements only, and stopped at once."""
 
     async def draft(self, code: str, person: PersonId, *, at: int) -> str | None:
         """The text that this person may send with this code now (ms)."""
@@ -231,6 +237,16 @@ class Broadcasts(Protocol):
 
     async def progress(self, broadcast: int = 0) -> Progress | None:
         """Of this one, or of the newest; None: there is no such broadcast."""
+        ...
+
+    async def running(self, broadcast: int = 0) -> list[int]:
+        """Those that somebody is still to get, oldest first; 0: any of them."""
+        ...
+
+    async def stop(self, broadcast: int, *, at: int) -> None:
+        """Nobody gets it from now on but whom it is on its way to this moment. Nothing else happens
+        to one that has ended. Unlike all else it does not wait for its command's settlement.
+        """
         ...
 
 

@@ -67,7 +67,7 @@ DELETE FROM broadcast WHERE started_at IS NULL AND drafted_at < :before;
 
 -- broadcast_to_spread: the first that has not reached everybody
 SELECT id, text, started_at, reached, sent_to FROM broadcast
- WHERE started_at IS NOT NULL AND done_at IS NULL ORDER BY id LIMIT 1;
+ WHERE started_at IS NOT NULL AND done_at IS NULL AND stopped_at IS NULL ORDER BY id LIMIT 1;
 
 -- next_recipients: who can be written to and is not blocked
 SELECT id, home FROM person
@@ -86,13 +86,71 @@ ON CONFLICT DO NOTHING;
 -- advance_broadcast: everybody up to this person is in line
 UPDATE broadcast SET reached = :reached, sent_to = :sent_to, done_at = :done_at WHERE id = :id;
 
+-- running_broadcasts: those that somebody is still to get, or the one with this number; one whose
+-- stop was broken off is among them
+SELECT id FROM broadcast b
+ WHERE started_at IS NOT NULL AND (id = :id OR :id = 0)
+   AND (done_at IS NULL
+        OR stopped_at IS NULL
+           AND EXISTS (SELECT 1 FROM broadcast_line l JOIN inbox i ON i.id = l.message
+                        WHERE l.broadcast = b.id AND i.state = 0))
+ ORDER BY id;
+
+-- stop_broadcast: whoever has no row yet is counted; it is done when all its rows have ended
+UPDATE broadcast
+   SET stopped_at = :now, done_at = NULL,
+       left_out = CASE WHEN done_at IS NOT NULL THEN 0
+                       ELSE (SELECT count(*) FROM person p WHERE p.id > broadcast.reached
+                                AND p.home IS NOT NULL AND p.role <> 'blocked') END
+ WHERE id = :id AND stopped_at IS NULL;
+
+-- take_back_lines: who works on a row of it, and has sent nothing yet, has lost the lease
+UPDATE conversation SET owner = NULL, epoch = epoch + 1, wake_at = :now
+ WHERE owner IS NOT NULL
+   AND EXISTS (SELECT 1 FROM inbox i JOIN broadcast_line l ON l.message = i.id
+                WHERE i.conversation = conversation.id AND i.state = 0 AND i.held = conversation.epoch
+                  AND l.broadcast = :id
+                  AND NOT EXISTS (SELECT 1 FROM reply r WHERE r.answer = i.id));
+
+-- end_due_lines: rows of it that may be worked on before `before`, where nothing was sent
+UPDATE inbox SET state = 2, outcome = 'superseded', settled_at = :now, body = NULL
+ WHERE state = 0 AND due_at <= :before
+   AND id IN (SELECT message FROM broadcast_line WHERE broadcast = :id)
+   AND NOT EXISTS (SELECT 1 FROM reply r WHERE r.answer = inbox.id);
+
+-- stopped_broadcast: one that has rows to end
+SELECT id FROM broadcast
+ WHERE started_at IS NOT NULL AND done_at IS NULL AND stopped_at IS NOT NULL ORDER BY id LIMIT 1;
+
+-- lines_after: the next people it was put in line for
+SELECT person FROM broadcast_line
+ WHERE broadcast = :id AND person > :after ORDER BY person LIMIT :slice;
+
+-- end_lines: their rows, where nothing was sent
+UPDATE inbox SET state = 2, outcome = 'superseded', settled_at = :now, body = NULL
+ WHERE state = 0
+   AND id IN (SELECT message FROM broadcast_line
+               WHERE broadcast = :id AND person > :after AND person <= :upto)
+   AND NOT EXISTS (SELECT 1 FROM reply r WHERE r.answer = inbox.id);
+
+-- close_stopped: all its rows have ended
+UPDATE broadcast SET done_at = :now WHERE id = :id;
+
+-- end_line: the same for one that was on its way when its broadcast was stopped, and did not leave
+UPDATE inbox SET state = 2, outcome = 'superseded', settled_at = :now, body = NULL
+ WHERE id = :message AND state = 0
+   AND EXISTS (SELECT 1 FROM broadcast_line l JOIN broadcast b ON b.id = l.broadcast
+                WHERE l.message = :message AND b.stopped_at IS NOT NULL);
+
 -- last_broadcast: the newest that was started, or the one with this number
-SELECT id, sent_to, done_at FROM broadcast
+SELECT id, sent_to, done_at, stopped_at, left_out FROM broadcast
  WHERE started_at IS NOT NULL AND (id = :id OR :id = 0) ORDER BY id DESC LIMIT 1;
 
 -- broadcast_counts: how its rows ended; an anchor without a message is a send of unknown outcome
-SELECT CASE WHEN i.state = 0 THEN 'waiting'
+SELECT CASE WHEN i.state = 0 AND r.anchor IS NOT NULL THEN 'sending'
+            WHEN i.state = 0 THEN 'waiting'
             WHEN r.anchor = '' THEN 'unknown'
+            WHEN i.outcome = 'superseded' THEN 'unsent'
             WHEN i.outcome = 'answered' AND i.state = 2 THEN 'delivered'
             ELSE 'failed' END AS fate,
        count(*) AS people
@@ -146,7 +204,8 @@ UPDATE gap SET question = '' WHERE answer IN (SELECT answer FROM ledger WHERE pe
 DELETE FROM broadcast WHERE person = :person AND started_at IS NULL;
 
 -- blank_broadcasts: what they sent to everybody; one under way goes to nobody further
-UPDATE broadcast SET text = '', done_at = coalesce(done_at, :now)
+UPDATE broadcast
+   SET text = '', done_at = CASE WHEN stopped_at IS NULL THEN coalesce(done_at, :now) ELSE done_at END
  WHERE person = :person AND started_at IS NOT NULL;
 
 -- blank_attempts: what somebody typed that was refused, by its author or by the name in it

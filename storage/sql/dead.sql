@@ -18,10 +18,12 @@ SELECT i.id, i.origin, i.error, i.received_at, i.settled_at, i.raw, i.body,
 SELECT id FROM inbox
  WHERE state = 3 AND body IS NOT NULL AND conversation IS NOT NULL ORDER BY id;
 
--- requeue: as if it had just come, in its old place in the line
+-- requeue: as if it had just come, in its old place in the line; a stopped broadcast stays stopped
 UPDATE inbox SET state = 0, attempt = 0, held = 0, answer = NULL, outcome = NULL, error = '',
        settled_at = NULL
  WHERE id = :id AND state = 3 AND body IS NOT NULL AND conversation IS NOT NULL
+   AND NOT EXISTS (SELECT 1 FROM broadcast_line l JOIN broadcast b ON b.id = l.broadcast
+                    WHERE l.message = inbox.id AND b.stopped_at IS NOT NULL)
 RETURNING conversation;
 
 -- wake: work has come back to a conversation that may sleep; a lease's own time is not touched

@@ -4,86 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
-from bot.config import Config, DeskConfig
-from bot.desk import build_engine
-from bot.ports import Progress
-from storage.stores import stores
-from tests.fakes.inline_database import InlineDatabase
-from tests.fakes.loop import VirtualClock, run_virtual
-from tests.fakes.scripted import ScriptedModel
-from tests.fakes.telegram.core import FakeTelegram, Fault
-from tests.flow.spoken import ADMIN, ANN, BOB, desk_over, spoken
-from tests.flow.virtual_desk import Killer, VirtualDesk, fake, virtual_desk
+from tests.fakes.loop import run_virtual
+from tests.fakes.telegram.core import Fault
+from tests.flow.everybody import FIRST, TEXT, Stage
+from tests.flow.spoken import ADMIN, ANN, BOB, spoken
+from tests.flow.virtual_desk import Killer, fake
 
-TEXT = "We are closed on Monday, all day."
-USERS = range(101, 106)
+USERS = range(FIRST, FIRST + 5)
 
 
 def virtual(main: Coroutine[Any, Any, None]) -> None:
     run_virtual(main)
-
-
-class Stage:
-    """People who know the desk, and a broadcast that needs only its confirmation."""
-
-    def __init__(self, telegram: FakeTelegram) -> None:
-        self.telegram = telegram
-        self.database = InlineDatabase.open()
-        self.owner = telegram.private(int(ADMIN), "Owner")
-        self.chats = [telegram.private(user, f"User {user}") for user in USERS]
-        self._runs = 0
-
-    @asynccontextmanager
-    async def serving(self, killer: Killer | None = None) -> AsyncIterator[VirtualDesk]:
-        """The real engine in the pipe, over the same file each time."""
-        clock = VirtualClock()
-        config = Config(desk=DeskConfig(answers="strict"), admins=frozenset({f"telegram:{ADMIN}"}))
-        desk = desk_over(stores(self.database, clock), config, ScriptedModel(), clock)
-        engine, _ = await build_engine(desk)
-        self._runs += 1
-        async with virtual_desk(
-            engine.handle,
-            self.telegram,
-            database=self.database,
-            killer=killer,
-            owner=str(self._runs),
-            takes_over=killer is None,
-        ) as serving:
-            yield serving
-
-    async def prepared(self) -> str:
-        """Everybody has said hello, the text was shown; the code that lets it go."""
-        async with self.serving() as desk:
-            for chat in (*self.chats, self.owner):
-                self.telegram.say(chat, "/start")
-            await desk.quiet()
-            self.telegram.say(self.owner, f"/broadcast {TEXT}")
-            await desk.quiet()
-        shown = "\n".join(self.telegram.screen(self.owner))
-        found = re.search(r"/broadcast send (\d{6})", shown)
-        assert found, shown
-        return found[1]
-
-    async def begun(self, code: str) -> None:
-        """Let it go; returns when the first has it."""
-        self.telegram.say(self.owner, f"/broadcast send {code}")
-        while not sum(self.got()):
-            await asyncio.sleep(0.01)
-
-    def got(self) -> list[int]:
-        """How often it stands in each person's chat."""
-        return [self.telegram.screen(chat).count(TEXT) for chat in self.chats]
-
-    async def progress(self) -> Progress:
-        found = await stores(self.database, VirtualClock()).broadcasts.progress()
-        assert found is not None
-        return found
 
 
 async def test_a_broadcast_is_shown_first_and_goes_out_once_with_its_author_s_code_only() -> None:

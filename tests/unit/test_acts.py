@@ -22,8 +22,8 @@ REFUSING = (
     "bot/web/admin/porter.py",
 )
 """Where what ends up in a refusal's line is decided."""
-ONLY_READ = {"access.broadcast_never", "access.broadcast_none", "access.bad_number"}
-"""Refusals to show something, which change nothing and are in no audit; the last is a notice."""
+A_NOTICE = "access.bad_number"
+"""Refused without an error."""
 _KEY = re.compile(r"(?:access|stats|digest|admin)\.[a-z_]+")
 _HAN = re.compile(r"[一-鿿]")
 
@@ -41,7 +41,7 @@ def refusals() -> list[str]:
                 found |= {key for one in node.args[1:2] for key in _keys(one)}
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "UserError":
                 found |= _keys(node.args[0])
-    return sorted(found - ONLY_READ | {"access.bad_number"})
+    return sorted(found | {A_NOTICE})
 
 
 def _keys(node: ast.expr) -> set[str]:
