@@ -82,7 +82,8 @@ class Answerer:
                 yield event
             return
         meant = await self._leaning.find(question, may_speak=self._may_speak(question))
-        question, findings = replace(question, text=meant.question), meant.findings
+        question = replace(question, text=meant.question, unclear=meant.unclear)
+        findings = meant.findings
         station = self._station(question, findings)
         async for event in station(question, findings):
             yield meant.paid(event) if isinstance(event, Done) else event
@@ -173,7 +174,14 @@ class Answerer:
         yield _taken_back("declined")
 
     async def _abstain(self, question: Question, findings: Findings) -> AsyncIterator[ReplyEvent]:
-        """Say so, note the gap, and bring in a person where there is one."""
+        """Say so, note the gap, and bring in a person where there is one; ask where it is unclear
+        what was asked.
+        """
+        if question.unclear:
+            yield Grounds(route="declined")
+            yield Replace(text=say(question.locale, "answer.which"))
+            yield _taken_back("declined")
+            return
         opened = await self._handoff.open(
             question.person, question.place, question.text, "ticket.reason_gap"
         )
@@ -380,7 +388,7 @@ def _said(route: Route, ear: _Ear, confidence: float | None) -> Done:
 
 
 def _taken_back(route: Route) -> Done:
-    """The end of an answer that the provider's safety check struck."""
+    """The end of what was no answer: struck by the provider's safety check, or asked back."""
     return Done(route=route, remember=False, outcome="declined")
 
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from bot.engine.whole import whole
 from bot.errors import ModelError
-from bot.knowledge.followup import better, leans, rewrite_request
+from bot.knowledge.followup import better, dangling, leans, options, rewrite_request
 from bot.ports import History, Knowledge, Model
 from bot.types import (
     ChatRequest,
@@ -39,7 +39,8 @@ class Question:
     """What is asked, by whom, where, and in which language it will be answered.
 
     `said`: the pieces there are of its answer, which broke off; the rest is asked for. `past`: what
-    was said before it, where that is not what history ends with.
+    was said before it, where that is not what history ends with. `unclear`: it points at something
+    that was never listed, so that only the person can say what is asked.
     """
 
     text: str
@@ -52,6 +53,7 @@ class Question:
     means: Means = "full"
     said: tuple[str, ...] = ()
     past: tuple[Turn, ...] | None = None
+    unclear: bool = False
 
 
 @value
@@ -62,6 +64,7 @@ class Meant:
     question: str
     usage: Usage = Usage()
     model: str = ""
+    unclear: bool = False
 
     def paid(self, done: Done) -> Done:
         """The end of the answer with the cost of understanding the question."""
@@ -96,6 +99,8 @@ class Leaning:
             turns = await self._history.last(question.memory, LOOKED_BACK)
         turns = turns[-LOOKED_BACK:]
         earlier = last_exchange(turns)
+        if dangling(question.text, earlier.answer):
+            return await self._pointed_at_nothing(question, turns, may_speak=may_speak)
         free = await self._knowledge.follow(question.text, earlier, locale=question.locale)
         if free.findings.in_scope or free.findings.direct:
             return Meant(findings=free.findings, question=free.question)
@@ -103,6 +108,18 @@ class Leaning:
         if not (may_speak and earlier.question and leans(question.text, earlier.question)):
             return own
         return await self._reworded(question, turns, own)
+
+    async def _pointed_at_nothing(
+        self, question: Question, turns: Sequence[Turn], *, may_speak: bool
+    ) -> Meant:
+        """Only what is stored word for word answers "the second one" where nothing was listed; else
+        a model may know from what was said which one that is.
+        """
+        alone = await self._knowledge.search(question.text, locale=question.locale)
+        if alone.direct:
+            return Meant(findings=alone, question=question.text)
+        own = Meant(findings=Findings(), question=question.text, unclear=True)
+        return await self._reworded(question, turns, own) if may_speak and turns else own
 
     async def _reworded(self, question: Question, turns: Sequence[Turn], own: Meant) -> Meant:
         """The search once more with a model's wording, if that comes in time and finds more."""
@@ -113,7 +130,7 @@ class Leaning:
         found = await self._knowledge.search(text, locale=question.locale)
         if better(own.findings, found) is own.findings or not found.in_scope:
             return own
-        return replace(own, findings=found, question=text)
+        return replace(own, findings=found, question=text, unclear=False)
 
     async def _whole(self, question: Question, turns: Sequence[Turn]) -> tuple[str, ModelDone]:
         """The message as one whole question in a model's words; empty when none came.
@@ -143,12 +160,21 @@ class Leaning:
 
 
 def last_exchange(turns: Sequence[Turn]) -> Earlier:
-    """The newest answer and the question before it; empty where nothing was answered."""
-    answered = max((i for i, turn in enumerate(turns) if turn.role == "assistant"), default=-1)
-    if answered < 0:
-        return Earlier()
-    asked = [turn.text for turn in turns[:answered] if turn.role == "user"]
-    return Earlier(question=asked[-1] if asked else "", answer=turns[answered].text)
+    """The newest answer and the question before it; empty where nothing was answered.
+
+    Where that question was itself one of "the first one", the answer is the one with the list.
+    """
+    last = Earlier()
+    for place in reversed([i for i, turn in enumerate(turns) if turn.role == "assistant"]):
+        asked = [turn.text for turn in turns[:place] if turn.role == "user"]
+        question = asked[-1] if asked else ""
+        if not last.answer:
+            last = Earlier(question=question, answer=turns[place].text)
+        elif options(turns[place].text):
+            return replace(last, answer=turns[place].text)
+        if options(last.answer) or not dangling(question, ""):
+            break
+    return last
 
 
 def _said(turns: Sequence[Turn]) -> list[tuple[str, str]]:

@@ -55,13 +55,30 @@ _NUMBERS = {
 }
 """0 stands for the last one."""
 _ORDINAL = re.compile(
-    r"\b(first|second|third|fourth|fifth|last|1st|2nd|3rd|4th|5th)\b"
+    r"\b(first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th)\b"
+    r"|\b(?:the|and|your)\s+(last)\b|\b(last)\s+(?:one|option|item|choice)\b|^\W*(last)\W*$"
     r"|\b(?:number|option|no\.?|#)\s*([1-9])\b"
     r"|第\s*([一二两三四五六七八九1-9])"
     r"|(最后)(?:一|那)?[个种款项条]"
     r"|(?:选项|方案)\s*([一二三四五六七八九1-9])"
     r"|^\s*([1-9])\s*[.。)]?\s*$"
 )
+_WORDS = r"(?:first|second|third|fourth|fifth|last|1st|2nd|3rd|4th|5th)"
+_POINTER = re.compile(
+    rf"\b(?:the\s+)?{_WORDS}\s+(?:one|option|item|choice)\b|\b(?:number|option|no\.?|#)\s*[1-9]\b"
+    r"|第\s*[一二两三四五六七八九1-9]\s*[个种款项条点位]|最后(?:一|那)?[个种款项条]"
+    r"|(?:选项|方案)\s*[一二三四五六七八九1-9]"
+)
+"""An ordinal in the place of a name."""
+_BARE_POINTER = re.compile(
+    rf"\bthe\s+{_WORDS}\b|^\W*(?:and\s+)?{_WORDS}\W*$|第\s*[一二两三四五六七八九1-9]"
+    r"|^\s*[1-9]\s*[.。)]?\s*$"
+)
+"""An ordinal that means a thing only where hardly anything else is said."""
+_OF_ITS_OWN = re.compile(r"\b(?:two|three|four|both|several)\b|两|俩|几")
+"""The message itself names more than one thing, so the ordinal may mean one of those."""
+ASKED_MAX = 2
+"""Telling words beside "the second one" that still ask about it: "how much does it cost"."""
 _OPTION = re.compile(r"^\s*(?:[-*•]\s+|\(?(?:\d{1,2}|[a-h])[.)、:]\s*)(\S.*)$", re.MULTILINE)
 _MARKS = re.compile(r"\*\*|__|`|\[\d+\]")
 _OPTION_MAX = 200
@@ -90,9 +107,13 @@ def leans(text: str, before: str = "") -> bool:
 
 
 def _short(named: set[str]) -> bool:
-    """Too few telling words to be sure of a subject; of Chinese single characters are counted."""
-    pairs = {term for term in named if len(term) > 1 and set(term) & named}
-    return len(named - pairs) < CONTENT_MIN
+    """Too few telling words to be sure of a subject."""
+    return _count(named) < CONTENT_MIN
+
+
+def _count(named: set[str]) -> int:
+    """Words; of Chinese, characters."""
+    return len(named - {term for term in named if len(term) > 1 and set(term) & named})
 
 
 def foreign(text: str, unknown: float) -> bool:
@@ -126,6 +147,19 @@ def pointed(text: str, answer: str) -> str | None:
         return None
     place = number or len(listed)
     return listed[place - 1] if place <= len(listed) else None
+
+
+def dangling(text: str, answer: str) -> bool:
+    """An ordinal that points at nothing: the message names no subject beside "the second one", and
+    the answer it follows lists no such thing.
+    """
+    said = _bare(text)
+    if pointed(text, answer) is not None or _OF_ITS_OWN.search(said):
+        return False
+    return any(
+        pattern.search(said) and _count(_telling(pattern.sub(" ", said))) <= most
+        for pattern, most in ((_POINTER, ASKED_MAX), (_BARE_POINTER, 0))
+    )
 
 
 def _ordinal(text: str) -> int | None:

@@ -17,6 +17,7 @@ from bot.engine.answer import Answerer
 from bot.engine.handoff import Handoff
 from bot.engine.leaning import REWRITE_SECONDS, Leaning, Question, last_exchange
 from bot.errors import ModelUnavailable
+from bot.i18n import say
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.followup import leans
 from bot.model.cached import Cached
@@ -35,6 +36,7 @@ from bot.types import (
     Person,
     PersonId,
     Place,
+    Replace,
     Turn,
     Usage,
 )
@@ -129,9 +131,63 @@ async def test_a_follow_up_is_answered_directly_without_a_model(
     assert titles(done) == [answered_by]
 
 
-async def test_without_anything_said_before_an_ordinal_means_nothing(shop: KnowledgeBase) -> None:
-    done, _ = await told(shop, history(), "最后一个呢", "zh")
-    assert done.route == "abstained"
+NOTHING_EN = ("Do you sell rocket engines?", say("en", "answer.not_in_kb"))
+NOTHING_ZH = ("你们卖火箭发动机吗", say("zh", "answer.not_in_kb"))
+PROSE_EN = ("How do I return an item?", "Within 30 days, in My orders.")
+PROSE_ZH = ("怎么退货？", "30 天内，在“我的订单”里。")
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "locale"),
+    [
+        (NOTHING_EN, "what about the second one", "en"),
+        (NOTHING_EN, "how much does the second one cost?", "en"),
+        (NOTHING_EN, "2", "en"),
+        (NOTHING_ZH, "那第二个呢", "zh"),
+        (NOTHING_ZH, "第三个多少钱", "zh"),
+        (PROSE_EN, "and the last one?", "en"),
+        (PROSE_ZH, "那第二个呢", "zh"),
+        (EN, "what about the fifth one", "en"),
+        ((), "最后一个呢", "zh"),
+        ((), "the second one please", "en"),
+    ],
+)
+async def test_an_ordinal_that_points_at_nothing_is_asked_about_and_nothing_is_quoted(
+    shop: KnowledgeBase, before: tuple[str, ...], text: str, locale: str
+) -> None:
+    """It is no gap, opens no ticket, and is not remembered as something that was talked about."""
+    desk = answerer(shop, history(*before), ScriptedModel(), speaks=False)
+    events = [event async for event in desk.answer(asked(text, locale))]
+    assert [event.text for event in events if isinstance(event, Replace)] == [
+        say(locale, "answer.which")
+    ]
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert (done.route, done.changes, done.citations, done.remember) == ("declined", (), (), False)
+
+
+async def test_a_model_may_know_which_one_was_meant(shop: KnowledgeBase) -> None:
+    past = history("What do you do?", "Returns, and delivery to Canada.")
+    second = "what about the second one"
+    done, model = await told(shop, past, second, "en", ["How much does delivery cost?"])
+    assert (done.route, len(model.requests)) == ("direct", 1)
+    assert titles(done) == ["How much does delivery cost?"]
+    done, model = await told(shop, past, second, "en", ["xyzzy?"], ["Which?"])
+    assert (done.route, len(model.requests)) == ("open", 2)
+    done, _ = await told(shop, past, second, "en", ["xyzzy?"], ["NOT_IN_KB"])
+    assert (done.route, done.changes) == ("declined", ())
+
+
+async def test_one_after_the_other_of_a_list_may_be_asked_about(shop: KnowledgeBase) -> None:
+    past = history(*EN, "and the first one?", "Within 30 days.")
+    done, _ = await told(shop, past, "and the second one?", "en")
+    assert titles(done) == ["How much does delivery cost?"]
+    past = history(*ZH, "第一个呢", "30 天内。")
+    done, _ = await told(shop, past, "那第二个呢", "zh")
+    assert titles(done) == ["运费多少钱？"]
+    past = history(*EN, "Do you ship lamps?", "Yes.")
+    done, _ = await told(shop, past, "and the second one?", "en")
+    assert done.route == "declined"
 
 
 async def test_the_prompt_asks_the_whole_question(shop: KnowledgeBase) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from bot.knowledge.followup import better, joined, leans, options, pointed, rewrite_request
+from bot.i18n import say
+from bot.knowledge.followup import (
+    better,
+    dangling,
+    joined,
+    leans,
+    options,
+    pointed,
+    rewrite_request,
+)
 from bot.types import Earlier, Findings, Passage
 
 LISTED = "We have three:\n1. **LM-200** desk lamp\n2. LM-310 floor lamp [1]\n3. ST-12 side table"
@@ -31,6 +40,64 @@ def test_an_ordinal_means_the_option_of_the_last_answer(
     text: str, answer: str, meant: str | None
 ) -> None:
     assert pointed(text, answer) == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what about the second one",
+        "How much is the second one?",
+        "Is the first option cheaper",
+        "the last",
+        "and the 2nd?",
+        "third",
+        "3",
+        "option 2 please",
+        "那第二个呢",
+        "第二个多少钱",
+        "介绍一下第三款",
+        "最后一个",
+        "选项二",
+        "第二種贵吗",
+    ],
+)
+def test_an_ordinal_without_a_list_points_at_nothing(text: str) -> None:
+    for answer in ("", "No list here.", say("en", "answer.not_in_kb")):
+        assert dangling(text, answer)
+    listed = "\n".join(f"{number}. Lamp {number}" for number in range(1, 6))
+    assert not dangling(text, listed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How long does the battery last?",
+        "how long does it last",
+        "Is there a discount on my first order?",
+        "Do I get the second lamp cheaper?",
+        "I have two lamps and the second one is broken",
+        "What happens on the second day?",
+        "is the second floor included in delivery",
+        "第二件半价吗",
+        "第一次购买有优惠吗",
+        "第二个月怎么收费",
+        "第二天能到吗",
+        "我买了两盏灯，第二个坏了",
+        "How do I return an item?",
+        "怎么退货",
+        "what about the other one",
+        "",
+    ],
+)
+def test_an_ordinal_with_a_subject_of_its_own_and_no_ordinal_at_all_point_at_no_list(
+    text: str,
+) -> None:
+    assert not dangling(text, "")
+
+
+def test_how_long_a_thing_lasts_is_not_the_last_option() -> None:
+    assert pointed("how long does it last", LISTED) is None
+    assert pointed("the last one", LISTED) == pointed("last?", LISTED) == "ST-12 side table"
 
 
 def test_options_are_the_listed_lines_without_marks() -> None:
