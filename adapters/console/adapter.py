@@ -16,7 +16,7 @@ from adapters.console.plain import Plain
 from adapters.console.saving import save
 from bot.clock import Clock
 from bot.config import DeskConfig
-from bot.i18n import LOCALES, say
+from bot.i18n import LOCALES, means, say
 from bot.ports import Depth, Intake, Sink
 from bot.types import (
     Frame,
@@ -141,6 +141,7 @@ class ConsoleAdapter:
     def _intake(self, text: str) -> Intake:
         position = self._next()
         key = f"console:{USER}:{position}"
+        typed, text = text, "/stop" if means(text, "answer.stop") else text
         message = IncomingMessage(
             key=key,
             place=self.place,
@@ -152,7 +153,7 @@ class ConsoleAdapter:
             # and may stop it: a message that stands alone cannot be stopped.
             alone=not self._live or text.startswith("/"),
         )
-        return Intake(raw=json.dumps({"text": text}), delivery=key, message=message)
+        return Intake(raw=json.dumps({"text": typed}), delivery=key, message=message)
 
     def _stop(self) -> Intake:
         position = self._next()

@@ -19,7 +19,7 @@ from prompt_toolkit.formatted_text import HTML
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.typeahead import store_typeahead
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import Output
 from prompt_toolkit.patch_stdout import patch_stdout
@@ -29,9 +29,10 @@ from rich.segment import Segment
 from rich.text import Text
 
 from adapters.console.clean import clean, clean_rich
-from bot.i18n import say
+from bot.i18n import means, say
 from bot.types import Frame, RichText, Span
 
+_ENTER = (Keys.ControlM, Keys.ControlJ)
 LEAVE = frozenset({"quit", "exit", "/quit", "/exit"})
 
 _REMEMBERED = 64
@@ -156,7 +157,8 @@ class Screen:
         """Show answers as they grow until `settled` returns.
 
         The first Ctrl-C calls `stop`, and the answer ends as it stands; a second one returns at
-        once. Other keys are kept for the next line, as a shell keeps them.
+        once. So does the word for it on a line of its own. Other keys are kept for the next line,
+        as a shell keeps them.
         """
         waiting = asyncio.ensure_future(settled())
         stops: list[asyncio.Future[None]] = []
@@ -180,17 +182,26 @@ class Screen:
     @contextmanager
     def _listening(self, interrupt: Callable[[], None]) -> Iterator[None]:
         """Keys arrive as keys, Ctrl-C included, while no line is being edited."""
-        keyboard = self._session.app.input
+        keyboard, line = self._session.app.input, list[KeyPress]()
 
         def pressed() -> None:
-            keys = keyboard.read_keys()
-            store_typeahead(keyboard, [key for key in keys if key.key is not Keys.ControlC])
-            for key in keys:
+            for key in keyboard.read_keys():
                 if key.key is Keys.ControlC:
                     interrupt()
+                    continue
+                line.append(key)
+                if key.key in _ENTER:
+                    if _stops(line):
+                        interrupt()
+                    else:
+                        store_typeahead(keyboard, line)
+                    line.clear()
 
         with keyboard.attach(pressed):
-            yield
+            try:
+                yield
+            finally:
+                store_typeahead(keyboard, line)
 
     @contextmanager
     def _growing(self) -> Iterator[None]:
@@ -244,6 +255,21 @@ class Screen:
             frames = list(self._open.values())
             grown = Text("\n\n").join(paint(frame.content) for frame in frames)
             self._live.update(_Tail(grown) if frames else Text(""), refresh=True)
+
+
+def _stops(keys: Sequence[KeyPress]) -> bool:
+    """Whether a line that was typed while an answer grew is the word that stops it."""
+    typed = ""
+    for key in keys:
+        typed = typed[:-1] if key.key is Keys.ControlH else typed + _letters(key)
+    return typed.strip().lower() == "/stop" or means(typed, "answer.stop")
+
+
+def _letters(key: KeyPress) -> str:
+    """What a key writes; a key that does something else writes what is in no word."""
+    if key.key in _ENTER:
+        return ""
+    return key.key if len(key.key) == 1 else key.data if key.key is Keys.BracketedPaste else "\0"
 
 
 def _keys() -> KeyBindings:

@@ -14,7 +14,7 @@ from dataclasses import field, replace
 from typing import Any
 
 from adapters.slack.readable import mentioned, readable
-from bot.i18n import words
+from bot.i18n import means
 from bot.ports import Intake
 from bot.types import AnswerId, Attachment, IncomingMessage, Place, Sender, Signal, value
 
@@ -275,7 +275,7 @@ def _words(text: str, setting: Setting, *, addressed: bool) -> str:
     bare = _bare(text)
     if bare in _QUIET:
         return "/quiet"
-    if bare in words("answer.stop"):
+    if means(text, "answer.stop"):
         return "/stop"
     return "/" + bare if bare in setting.words else text
 

@@ -21,7 +21,7 @@ from telegram import (
     User,
 )
 
-from bot.i18n import words
+from bot.i18n import means
 from bot.ports import Intake, Move
 from bot.text.width import utf16_len
 from bot.types import AnswerId, Attachment, IncomingMessage, Place, Sender, Signal, value
@@ -144,7 +144,7 @@ def _said(update: Update, message: Message, me: Me) -> tuple[IncomingMessage | N
     incoming = _incoming(update, message, me)
     if incoming is None or not incoming.directed:
         return None, None
-    if incoming.text.strip(" .!。！").lower() in words("answer.stop"):
+    if means(incoming.text, "answer.stop"):
         incoming = replace(incoming, text="/stop", alone=True)
     if _word(incoming.text) != "stop":
         return incoming, None

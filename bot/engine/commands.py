@@ -166,9 +166,12 @@ class Commands:
             yield Say(text="\n".join(lines))
         yield _done()
 
-    async def _stop(self, _call: Call) -> AsyncIterator[ReplyEvent]:
+    async def _stop(self, call: Call) -> AsyncIterator[ReplyEvent]:
         # A /stop that found a running answer was a signal and is settled with it.
-        yield Notice(key="stop.nothing")
+        if call.asked is not None:
+            yield Notice(key="stop.dropped", values={"word": call.asked.word})
+        else:
+            yield Notice(key="stop.nothing")
         yield _done()
 
     async def _person(self, call: Call) -> AsyncIterator[ReplyEvent]:

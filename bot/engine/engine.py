@@ -14,7 +14,19 @@ from bot.engine.answer import Answerer
 from bot.engine.commands import ADMINS, Call, Commands, below
 from bot.engine.language import language
 from bot.engine.leaning import Question
-from bot.engine.route import Ask, Courtesy, Decline, Relay, Run, Step, memory_of, role_of, route
+from bot.engine.route import (
+    Ask,
+    Courtesy,
+    Decline,
+    Relay,
+    Run,
+    Step,
+    answering,
+    may_answer,
+    memory_of,
+    role_of,
+    route,
+)
 from bot.engine.summary import Summariser
 from bot.errors import UserError
 from bot.i18n import say
@@ -157,7 +169,7 @@ class Engine:
         spoken = "\n".join(message.text for message in messages)
         asked = await self._asked(step, memory, person, lease.messages[0].received_at)
         if asked is not None:
-            step = Run(word=asked.word, argument=spoken.strip())
+            step = answering(asked, step, spoken)
         locale = language(
             self._telling(spoken, step),
             chosen=person.locale or (asked.locale if asked else None),
@@ -221,8 +233,8 @@ class Engine:
         )
 
     async def _asked(self, step: Step, memory: MemoryId, person: Person, at: int) -> Await | None:
-        """The question of a command that a plain message answers."""
-        if self._forms is None or not isinstance(step, Ask | Courtesy):
+        """The question of a command that a plain message answers, or takes back."""
+        if self._forms is None or not may_answer(step):
             return None
         form = await self._forms.open_for(memory, person.id, at=at)
         return form if form is not None and form.word in self._commands.table else None

@@ -11,7 +11,7 @@ from importlib import resources
 
 from bot.ports import Intake
 from bot.text.width import blank
-from bot.types import IncomingMessage, MemoryId, Person, Place, Role, Scalar, Signal, value
+from bot.types import Await, IncomingMessage, MemoryId, Person, Place, Role, Scalar, Signal, value
 
 QUESTION_MAX = 12_000
 """Characters of one question (a whole run): some 4,000-9,000 tokens, about the default context."""
@@ -61,6 +61,9 @@ class Decline:
 
 Step = Run | Ask | Courtesy | Relay | Decline
 
+_STOP = Run(word="stop", argument="")
+_CANCEL = Run(word="", argument="cancel")
+
 
 def route(messages: Sequence[IncomingMessage], role: Role, words: Collection[str]) -> Step:
     """What to do about a run of consecutive messages of one sender. `words`: the commands known."""
@@ -78,6 +81,20 @@ def route(messages: Sequence[IncomingMessage], role: Role, words: Collection[str
     return _courtesy(text) or Ask(question=text)
 
 
+def answering(asked: Await, step: Step, text: str) -> Step:
+    """What a message that `may_answer` means while a command waits: its answer, or that there is
+    to be none, which is a /stop.
+    """
+    if isinstance(step, Run) or _phrases().get(_bare(text)) == "drop":
+        return _STOP
+    return Run(word=asked.word, argument=text.strip())
+
+
+def may_answer(step: Step) -> bool:
+    """Whether a message may be about a command's question; /cancel is no command of its own."""
+    return isinstance(step, Ask | Courtesy) or step in (_STOP, _CANCEL)
+
+
 def interrupting(intake: Intake) -> Intake:
     """With `busy = interrupt`: what is said in private also stops the answer that runs there.
 
@@ -93,14 +110,18 @@ def interrupting(intake: Intake) -> Intake:
 
 def _courtesy(text: str) -> Step | None:
     """A greeting, thanks, or a plain wish for a person."""
-    bare = " ".join(_EDGE.sub("", text.lower()).replace(",", " ").split())
-    match _phrases().get(bare):
-        case None:
+    match _phrases().get(_bare(text)):
+        case None | "drop":
             return None
         case "person":
             return Run(word="person", argument="")
         case meaning:
             return Courtesy(key=f"courtesy.{meaning}")
+
+
+def _bare(text: str) -> str:
+    """A message as the phrase that it may be."""
+    return " ".join(_EDGE.sub("", text.lower()).replace(",", " ").split())
 
 
 @cache

@@ -33,3 +33,8 @@ def say(locale: str, key: str, /, **values: Scalar) -> str:
 def words(key: str) -> frozenset[str]:
     """The sentence `key` in every language, in lower case: what people may type for it."""
     return frozenset(say(locale, key).lower() for locale in LOCALES)
+
+
+def means(text: str, key: str) -> bool:
+    """Whether a whole message is the sentence `key` in any language, whatever its case and end."""
+    return text.strip(" .!。！\n").lower() in words(key)

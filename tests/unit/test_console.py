@@ -296,7 +296,13 @@ async def test_the_next_question_waits_for_the_answer(terminal: Terminal) -> Non
     assert order == ["asked", "answered"] * 2
 
 
-async def test_ctrl_c_stops_the_answer_and_keeps_the_session(terminal: Terminal) -> None:
+@pytest.mark.parametrize(
+    "keys", ["\x03", "stop\r", "Stop!\r", "停止\r", "/stop\r", "stoo\x7fp\r", "why not\rstop\r"]
+)
+async def test_ctrl_c_or_the_word_stops_the_answer_and_keeps_the_session(
+    terminal: Terminal, keys: str
+) -> None:
+    """The word is no question then; what was typed before it is kept for afterwards."""
     begun = asyncio.Event()
     stopped = asyncio.Event()
 
@@ -306,7 +312,7 @@ async def test_ctrl_c_stops_the_answer_and_keeps_the_session(terminal: Terminal)
             return
         ref = await adapter.send(adapter.place, shown("Once upon", final=False), guard=free)
         begun.set()
-        terminal.keys.send_text("\x03")
+        terminal.keys.send_text(keys)
         await stopped.wait()
         await adapter.edit(ref, shown("Once upon (stopped)"), guard=free)
         terminal.keys.send_text("more\r\x04")
@@ -332,9 +338,20 @@ async def test_ctrl_c_stops_the_answer_and_keeps_the_session(terminal: Terminal)
     signals = [one.signal for one in sink.taken if one.signal]
     assert [signal.kind for signal in signals] == ["stop"]
     assert signals[0].conversation == adapter.place.conversation
-    assert sink.texts == ["tell me a story", "more"]
+    assert sink.texts == ["tell me a story", *(["why not"] if "why" in keys else []), "more"]
     assert "Once upon (stopped)" in terminal.text
     assert "Second answer." in terminal.text
+
+
+@pytest.mark.parametrize("typed", ["stop", "停止", " Stop. "])
+async def test_where_nothing_runs_the_word_is_the_command_and_no_question(
+    terminal: Terminal, typed: str
+) -> None:
+    """As on the other platforms, where it says that there is nothing to stop."""
+    terminal.keys.send_text(f"{typed}\rstop it please\r\x04")
+    assert (await session(terminal)).texts == ["/stop", "stop it please"]
+    _, sink = await lines_of(f"{typed}\n".encode())
+    assert sink.texts == ["/stop"]
 
 
 async def test_a_second_ctrl_c_gives_the_line_back_though_nothing_stops(

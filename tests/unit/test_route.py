@@ -9,11 +9,13 @@ from bot.engine.route import (
     Courtesy,
     Decline,
     Run,
+    answering,
+    may_answer,
     memory_of,
     role_of,
     route,
 )
-from bot.types import Attachment, IncomingMessage, Person, PersonId, Place, Role, Sender
+from bot.types import Attachment, Await, IncomingMessage, Person, PersonId, Place, Role, Sender
 
 PLACE = Place(platform="telegram", account="1", channel="42", private=True)
 WORDS = {"help", "new", "person", "stats"}
@@ -51,6 +53,36 @@ def test_an_unknown_command_is_named_not_ignored() -> None:
     assert route([said("/frobnicate now")], Role.CUSTOMER, WORDS) == Run(
         word="", argument="frobnicate"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "argument"),
+    [
+        ("lamps", "blog", "lamps"),
+        ("hi", "blog", "hi"),
+        ("cancel culture", "blog", "cancel culture"),
+        ("never mind the bollocks", "blog", "never mind the bollocks"),
+        ("cancel", "stop", ""),
+        (" Cancel! ", "stop", ""),
+        ("Never mind.", "stop", ""),
+        ("/cancel", "stop", ""),
+        ("/stop", "stop", ""),
+        ("取消", "stop", ""),
+        ("算了。", "stop", ""),
+    ],
+)
+def test_while_a_command_waits_a_message_answers_it_or_takes_it_back(
+    text: str, word: str, argument: str
+) -> None:
+    asked = Await(word="blog", given="", locale="en", until=1)
+    step = route([said(text)], Role.CUSTOMER, {*WORDS, "stop", "blog"})
+    assert may_answer(step)
+    assert answering(asked, step, text) == Run(word=word, argument=argument)
+
+
+@pytest.mark.parametrize("text", ["/help", "/blog tea", "/frobnicate", "人工", "/stop now"])
+def test_another_command_is_about_itself(text: str) -> None:
+    assert not may_answer(route([said(text)], Role.CUSTOMER, {*WORDS, "stop", "blog"}))
 
 
 @pytest.mark.parametrize("text", ["/etc/passwd is missing", "1/2", "/", "what is / for?"])
