@@ -179,11 +179,10 @@ async def _refused(word: str, call: Call, error: UserError) -> AsyncIterator[Rep
 
 
 async def _as_text(call: Call, report: Report) -> AsyncIterator[ReplyEvent]:
-    """The text at once; the picture takes a moment to be drawn."""
+    """The text at once; the picture takes a moment to be drawn, and has its heading in it."""
     yield Say(text=render(report, call.locale))
     if drawn := await picture(report, call.locale):
-        caption = title(report, call.locale)
-        yield File(name=PICTURE_NAME, content=drawn, caption=caption, kind="picture")
+        yield File(name=PICTURE_NAME, content=drawn, kind="picture")
 
 
 async def _as_file(call: Call, report: Report) -> AsyncIterator[ReplyEvent]:

@@ -107,6 +107,7 @@ def _answer_of(settlement: Settlement) -> LedgerRow:
 
 @pytest.mark.usefixtures("drawing")
 async def test_the_text_comes_first_and_then_the_picture() -> None:
+    """The picture has its heading drawn in it; the heading is not said a second time beside it."""
     async with spoken() as desk:
         await desk.say("/help")
         said = [e for e in (await desk.say("/stats", ADMIN)).events if isinstance(e, Say | File)]
@@ -114,6 +115,7 @@ async def test_the_text_comes_first_and_then_the_picture() -> None:
     assert isinstance(said[1], File)
     assert said[1].name == "stats.png"
     assert said[1].content.startswith(b"\x89PNG")
+    assert said[1].caption == ""
 
 
 async def test_as_a_file_in_private() -> None:
