@@ -84,7 +84,7 @@ def _slack(desk: Desk, commands: Commands) -> Adapter:
         desk.config.slack,
         desk.clock,
         random=SystemRandom(),
-        words=tuple(commands.table),
+        words=commands.bare(),
         party=desk.stores.threads.party,
         context=True,
         groups=_groups(desk.admins),

@@ -18,7 +18,7 @@ from adapters.slack.failures import StillStreaming
 from adapters.slack.files import Files
 from adapters.slack.growing import Growing
 from adapters.slack.native import Native
-from adapters.slack.normalise import Me, position, whispered_to
+from adapters.slack.normalise import Me, Words, position, whispered_to
 from adapters.slack.rates import POST, UPDATE
 from adapters.slack.render import TEXT_MAX, blocks, measure, summary
 from adapters.slack.sessions import Sessions, Status
@@ -90,7 +90,7 @@ class SlackAdapter:
         *,
         random: random.Random,
         party: Party = nobody,
-        words: Collection[str] = (),
+        words: Words | None = None,
         context: bool = False,
         groups: Collection[str] = (),
         ping_seconds: float = 5.0,
@@ -103,7 +103,7 @@ class SlackAdapter:
         self._clock = clock
         self._random = random
         self._party = party
-        self._words = words
+        self._words = words or {}
         self._context = context
         self._groups = frozenset(groups)
         self._ping_seconds = ping_seconds

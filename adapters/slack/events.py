@@ -20,6 +20,7 @@ from adapters.slack.growing import Growing
 from adapters.slack.normalise import (
     Me,
     Setting,
+    Words,
     author,
     calls_me,
     delivery_of,
@@ -84,7 +85,7 @@ class Events:
         clock: Clock,
         *,
         party: Party,
-        words: Collection[str],
+        words: Words,
         context: bool,
         growing: Growing,
         groups: Collection[str] = (),
@@ -94,7 +95,7 @@ class Events:
         self._calls = calls
         self._clock = clock
         self._party = party
-        self._words = frozenset(words)
+        self._words = words
         self._context = context
         self._growing = growing
         self._members = {group: Members() for group in sorted(groups)}

@@ -24,6 +24,9 @@ _SAID = (None, "file_share", "thread_broadcast")
 _CONTROL = "stop"
 """A word that is never about anything, and never waits."""
 _QUIET = frozenset(("quiet", "be quiet", "安静", "别说话", "不要说话"))
+_FIRST = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_BETWEEN = " \t:："
+"""Between a word and what stands behind it."""
 _STOP = re.compile(r"^stop:(\d+)$")
 SHORTCUT = re.compile(r"(thread|message):([a-z][a-z0-9_-]{0,31})", re.ASCII)
 """The callback id of a message shortcut: what it is about, and the command that it says."""
@@ -38,6 +41,10 @@ class Me:
     account: str
     user: str
     bot: str = ""
+
+
+Words = Mapping[str, re.Pattern[str] | None]
+"""Commands, each with all that may stand behind its bare word; None: nothing."""
 
 
 @value
@@ -57,7 +64,7 @@ class Setting:
     party: Collection[str] = ()
     people: Mapping[str, Sender] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
-    words: Collection[str] = ()
+    words: Words = field(default_factory=dict)
     quoted: str | None = None
     strangers: bool = False
     context: bool = False
@@ -268,7 +275,8 @@ def _stranger(event: Json, me: Me) -> bool:
 def _words(text: str, setting: Setting, *, addressed: bool) -> str:
     """The text, with a bare command word given its slash: slash commands do not work in threads.
 
-    Only a whole message is taken for a command, so "help me with my order" stays a question.
+    Only a whole message is taken for a command, so "help me with my order" stays a question; or
+    one whose words can be nothing but the command's argument.
     """
     if not addressed:
         return text
@@ -277,7 +285,12 @@ def _words(text: str, setting: Setting, *, addressed: bool) -> str:
         return "/quiet"
     if means(text, "answer.stop"):
         return "/stop"
-    return "/" + bare if bare in setting.words else text
+    if bare in setting.words:
+        return "/" + bare
+    first = _FIRST.match(text)
+    word, rest = (first[0].lower(), text[first.end() :]) if first else ("", "")
+    behind = setting.words.get(word)
+    return f"/{word} {rest.lstrip(_BETWEEN)}" if behind and behind.fullmatch(rest) else text
 
 
 def _bare(text: str) -> str:

@@ -37,6 +37,7 @@ HISTORY_SHOWN = 10
 """Turns that /history shows."""
 LINE_MAX = 300
 """Characters of each."""
+_LANGUAGE = re.compile(r"\s+(?:en|zh|auto)", re.IGNORECASE)
 _VERDICT = re.compile(r"(up|down) (\d{1,18})", re.ASCII)
 
 Report = Callable[[str, str], Awaitable[str]]
@@ -70,7 +71,8 @@ class Call:
 class Command:
     """A row of the table: who may use the word, and what it does. The menu text by language is
     `about`, or else `command.<word>` in the catalogue. `spends`: a model is asked, so it counts
-    against limits. `kept`: catalogue key of what history keeps instead of the word.
+    against limits. `kept`: catalogue key of what history keeps instead of the word. `behind`: what
+    only an argument of this command can look like, and no question that begins with the word.
     """
 
     word: str
@@ -80,6 +82,7 @@ class Command:
     about: Mapping[str, str] = field(default_factory=dict)
     spends: bool = False
     kept: str = ""
+    behind: re.Pattern[str] | None = None
 
 
 ADMINS = frozenset({Role.ADMIN})
@@ -108,7 +111,7 @@ class Commands:
             Command(word="history", run=self._show_history),
             Command(word="stop", run=self._stop),
             Command(word="person", run=self._person),
-            Command(word="lang", run=self._lang),
+            Command(word="lang", run=self._lang, behind=_LANGUAGE),
             Command(word="feedback", run=self._feedback, listed=False),
             Command(word="quiet", run=self._quiet, listed=False),
             Command(word="health", run=self._health, roles=ADMINS),
@@ -126,6 +129,12 @@ class Commands:
             for word, command in self.table.items()
             if command.listed and role in command.roles
         ]
+
+    def bare(self) -> dict[str, re.Pattern[str] | None]:
+        """The words for a platform where some have to be said without a slash: each with what may
+        stand behind it then, all of it; None: nothing.
+        """
+        return {word: command.behind for word, command in self.table.items()}
 
     async def run(self, word: str, call: Call) -> AsyncIterator[ReplyEvent]:
         """Carry out a command; one that is unknown or not allowed is declined, never ignored."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -38,6 +39,10 @@ TIMER = Place(platform="timer", account="", channel="digest")
 """Where the digest waits until it is due: in nobody's line."""
 
 PICTURE_NAME = "stats.png"
+_SPAN = re.compile(
+    r"\s+(?:csv|(?:csv\s+)?(?:today|\d{1,3}d|\d{4}-\d\d-\d\d\.\.(?:\d{4}-\d\d-\d\d)?))",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 class Numbers:
@@ -64,7 +69,7 @@ class Numbers:
     def commands(self) -> tuple[Command, ...]:
         """The rows."""
         return (
-            Command(word="stats", run=self._stats, roles=ADMINS),
+            Command(word="stats", run=self._stats, roles=ADMINS, behind=_SPAN),
             Command(word="digest", run=self._digest, roles=ADMINS),
         )
 

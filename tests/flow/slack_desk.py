@@ -68,7 +68,7 @@ def adapter_for(
         config,
         QuickClock(),
         random=random.Random(7),
-        words=("stats", "help"),
+        words=dict.fromkeys(("stats", "help")),
         context=True,
         ping_seconds=ping_seconds,
         party=party,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from adapters.slack.failures import refusal
 from adapters.slack.normalise import Me, Setting, joined_thread, normalise, position, subject
+from bot.engine.skills.arguments import opening
+from bot.engine.skills.recipe import load_skills
 from bot.errors import (
     MessageGone,
     NotWelcome,
@@ -22,7 +25,13 @@ from bot.errors import (
 from tests.fakes.slack import BOT, payloads
 
 ME = Me(account="T0DESK", user=BOT, bot="B0BOT")
-NOW = Setting(now=1_700_000_000_000, words=frozenset(("stats",)))
+WORDS = {
+    "stats": re.compile(r"\s+\d+d"),
+    "explain": opening(load_skills()["explain"]),
+    "code": opening(load_skills()["code"]),
+    "help": None,
+}
+NOW = Setting(now=1_700_000_000_000, words=WORDS)
 TS = "1700000000.000100"
 
 
@@ -46,11 +55,27 @@ def test_positions_order_as_timestamps_do(seconds: int, micros: int, later: int)
         (f"<@{BOT}> Stats!", "/stats", True),
         (f"<@{BOT}> /stats week", "/stats week", True),
         (f"<@{BOT}> stats of last week please", "stats of last week please", False),
+        (f"<@{BOT}> stats 7d", "/stats 7d", True),
+        (f"<@{BOT}> stats 7d and last week", "stats 7d and last week", False),
+        (f"<@{BOT}> help\nmy order is late", "help\nmy order is late", False),
+        (f"<@{BOT}> help: my order is late", "help: my order is late", False),
+        (f"<@{BOT}> explain\nx = 1", "/explain \nx = 1", True),
+        (f"<@{BOT}> Explain: ```x = 1```", "/explain ```x = 1```", True),
+        (f"<@{BOT}> explain level=expert code=x", "/explain level=expert code=x", True),
+        (f"<@{BOT}> explain how returns work", "explain how returns work", False),
+        (f"<@{BOT}> explain: how do returns work?", "explain: how do returns work?", False),
+        (f"<@{BOT}> explain why tax=0 on my bill", "explain why tax=0 on my bill", False),
+        (f"<@{BOT}> code language=Go task=sort", "/code language=Go task=sort", True),
+        (f"<@{BOT}> code\nE42 is on the display", "code\nE42 is on the display", False),
+        (f"<@{BOT}> code discount=10 is refused", "code discount=10 is refused", False),
+        (f"<@{BOT}> explain\n", "/explain", True),
         (f"<@{BOT}> 安静", "/quiet", True),
         (f"<@{BOT}>", "", False),
     ],
 )
-def test_only_a_whole_message_is_taken_for_a_command(text: str, words: str, alone: bool) -> None:
+def test_only_what_can_be_no_question_is_taken_for_a_command(
+    text: str, words: str, alone: bool
+) -> None:
     message = normalise(said(text), ME, NOW).message
     assert message is not None
     assert (message.text, message.alone) == (words, alone)
@@ -167,7 +192,7 @@ def test_a_429_always_names_a_wait() -> None:
 )  # fmt: skip
 def test_only_a_bare_word_in_a_thread_is_about_that_thread(text: str, about: bool) -> None:
     """Stop waits for no look at it."""
-    words = frozenset(("summarize", "stop"))
+    words = dict.fromkeys(("summarize", "stop"))
     body = said(f"<@{BOT}> {text}", thread_ts="1600000000.000100")
     found = ("C1", "1600000000.000100") if about else None
     assert subject(body, ME, words) == found

@@ -154,6 +154,16 @@ def _heads(skill: Skill, *, blanks: bool) -> str:
     return rf"(?<!\S)(?:--)?({names}){gap}[=＝]{gap}"
 
 
+def opening(skill: Skill) -> re.Pattern[str]:
+    """How the words behind a skill's own begin where only the skill can be meant: with one of its
+    names and "=", or, where it works on a text, with that on a line or in a fence of its own.
+    """
+    kinds = [rf"\s+{_heads(skill, blanks=False)}"]
+    if skill.takes_quoted:
+        kinds.append(r"[ \t]*[:：]?[ \t]*(?:\n|```)")
+    return re.compile(rf"(?:{'|'.join(kinds)}).*\S.*", re.IGNORECASE | re.DOTALL)
+
+
 def _split(skill: Skill, text: str) -> _Words:
     """Take the pairs out of a text; one of text goes on to the next name."""
     return _taken(skill, text, list(re.finditer(_heads(skill, blanks=True), text, re.IGNORECASE)))

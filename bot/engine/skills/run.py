@@ -13,7 +13,7 @@ import msgspec
 
 from bot.clock import Clock
 from bot.engine.commands import Call, Command
-from bot.engine.skills.arguments import Given, answered, understood
+from bot.engine.skills.arguments import Given, answered, opening, understood
 from bot.engine.skills.author import Author, Occasion
 from bot.engine.skills.recipe import Parameter, Skill
 from bot.errors import BotError, PlatformRefused, UserError
@@ -61,6 +61,7 @@ class Skills:
                 roles=skill.allowed,
                 about={"en": skill.about.en, "zh": skill.about.zh},
                 spends=True,
+                behind=opening(skill),
             )
             for skill in self._table.values()
         ]
