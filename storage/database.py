@@ -7,7 +7,7 @@ written once.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -20,6 +20,10 @@ class Row(Protocol):
 
     def __getitem__(self, column: str, /) -> Cell:
         """The cell; KeyError or IndexError for a column that was not selected."""
+        ...
+
+    def __iter__(self) -> Iterator[Cell]:
+        """The cells in the order of the SELECT."""
         ...
 
 

@@ -71,11 +71,11 @@ def revision_cells(change: Switch, revision: Revision) -> dict[str, Cell]:
 
 
 def candidate_of(row: Row) -> Candidate:
-    """An indexed text with its entry, from a row that has a column for each field.
+    """An indexed text with its entry, from a row that has its fields in their order.
 
-    A search makes a hundred: cells are taken as the schema promises them.
+    A search makes a hundred: cells are taken by place, as the statement and the schema promise.
     """
-    return Candidate(**{name: row[name] for name in _CANDIDATE})  # type: ignore[arg-type]
+    return Candidate(*row)
 
 
 def passage_of(candidate: Candidate, row: Row, text: str) -> Passage:
@@ -188,9 +188,6 @@ def source_of(row: Row) -> SourceFile:
         sha256=str(row["sha256"]),
         parser=str(row["parser"]),
     )
-
-
-_CANDIDATE = Candidate.__struct_fields__
 
 
 def integer(cell: Cell) -> int:

@@ -139,8 +139,11 @@ class Generation:
     live: bool
 
 
-class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """An indexed text that shares terms with a question, with the entry it belongs to."""
+class Candidate(msgspec.Struct, frozen=True):
+    """An indexed text that shares terms with a question, with the entry it belongs to.
+
+    A search makes a hundred; the statements that read them select its fields in this order.
+    """
 
     id: int
     entry: int

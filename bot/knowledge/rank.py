@@ -13,6 +13,7 @@ import msgspec
 from rapidfuzz import fuzz
 
 from bot.knowledge.port import Candidate
+from bot.knowledge.sieve import Sieve
 from bot.knowledge.terms import LIGHT, LIGHT_WEIGHT, mass, normal, telling, terms
 from bot.types import value
 
@@ -143,14 +144,8 @@ def score(asked: Asked, candidate: Candidate, shared: Collection[str]) -> Scored
     )
 
 
-def _shared(asked: Asked, candidate: Candidate) -> set[str]:
-    """The question's terms that the row has."""
-    return asked.weights.keys() & candidate.terms.split(" ")
-
-
-def _promise(asked: Asked, candidate: Candidate, shared: Collection[str]) -> float:
-    """The score without the dear parts, to tell who is worth them."""
-    found = [weight for term, weight in asked.sought[:TELLING] if term in shared]
+def _promise(asked: Asked, candidate: Candidate, found: Sequence[float]) -> float:
+    """The score without the dear parts, to tell who is worth them; `found`: weights it has."""
     if candidate.role == "chunk":
         return (COVERAGE + ROW_COVERAGE) * sum(found) / asked.total
     back = min(1.0, len(found) / (candidate.mass or 1.0))
@@ -197,8 +192,12 @@ def _promising(
     asked: Asked, candidates: Sequence[Candidate]
 ) -> Iterator[tuple[Candidate, Collection[str]]]:
     """The rows of each index that are worth a closer look, with the terms they share."""
-    both = [(row, _shared(asked, row)) for row in candidates]
-    promises = [(_promise(asked, row, shared), -row.id, row, shared) for row, shared in both]
+    sieve, heaviest = Sieve(asked.weights), asked.sought[:TELLING]
+    promises = []
+    for row in candidates:
+        shared = sieve(row.terms)
+        found = [weight for term, weight in heaviest if term in shared]
+        promises.append((_promise(asked, row, found), -row.id, row, shared))
     left = dict(LOOKED_AT)
     for _, _, row, shared in sorted(promises, reverse=True, key=itemgetter(0, 1)):
         index = "doc" if row.role == "chunk" else "faq"
