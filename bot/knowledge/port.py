@@ -208,6 +208,13 @@ class Passages(Protocol):
         """Drop what belongs to none of the newest `keep` generations."""
         ...
 
+    async def merge(self) -> None:
+        """Put the index together that many small writes left in pieces: a search reads less then.
+
+        In short transactions; what is found stays the same.
+        """
+        ...
+
     async def restage(self, target: int, generation: int) -> tuple[int, ...]:
         """Stage what was live in `target` and is no more; the ids of what came since then."""
         ...

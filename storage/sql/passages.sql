@@ -58,6 +58,15 @@ INSERT INTO kb_faq (kb_faq, rowid, terms) VALUES ('delete', :id, :terms);
 -- kb_unindex_doc: take a chunk's terms out again; they must be what was put in
 INSERT INTO kb_doc (kb_doc, rowid, terms) VALUES ('delete', :id, :terms);
 
+-- kb_merge_faq: rewrite some pages of the index of questions with fewer pieces
+INSERT INTO kb_faq (kb_faq, rank) VALUES ('merge', :pages);
+
+-- kb_merge_doc: rewrite some pages of the index of chunks with fewer pieces
+INSERT INTO kb_doc (kb_doc, rank) VALUES ('merge', :pages);
+
+-- kb_changes: rows changed through this connection since it was opened
+SELECT total_changes() AS changes;
+
 -- kb_retire: these entries are live no more from this generation on; until its switch they are
 UPDATE kb_entry SET until = :generation
  WHERE until > :generation AND id IN (SELECT value FROM json_each(:ids));

@@ -1,0 +1,107 @@
+"""The full-text index: in one piece after a merge, which is many short transactions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.clock import SystemClock
+from bot.knowledge import drafts
+from bot.knowledge.port import Candidate, Hits, Switch
+from bot.knowledge.rank import choose
+from bot.knowledge.terms import fingerprint, terms
+from storage import passages
+from storage.database import Work
+from storage.driver import sqlite
+from storage.passages import PassageStore
+from storage.sqlite import SqliteDatabase, T
+from storage.statements import statements
+
+LIMIT = {"faq": 20, "doc": 20}
+
+
+class Counted(SqliteDatabase):
+    """It knows how many transactions wrote to it."""
+
+    writes = 0
+
+    async def write(self, work: Work[T], /) -> T:
+        self.writes += 1
+        return await super().write(work)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Counted]:
+    opened = await Counted.open(str(tmp_path / "desk.db"), clock=SystemClock())
+    yield opened
+    await opened.close()
+
+
+async def staged(store: PassageStore, batches: int, rows: int) -> None:
+    """So many FAQs in so many transactions, made live."""
+    generation = await store.next_generation()
+    for batch in range(batches):
+        names = [f"lamp {batch * rows + row} of hall {row * 7919}" for row in range(rows)]
+        await store.stage(
+            generation,
+            [drafts.faq(source="", question=n, answer=f"see {n}", uid=n) for n in names],
+        )
+    await store.switch(Switch(generation=generation, at=0, by="", note=""))
+
+
+def pieces(database: SqliteDatabase, index: str) -> int:
+    """Of how many b-trees an FTS5 index is made (its `_idx` table has a segment id in each row)."""
+    base = sqlite.connect(database.path)
+    try:
+        (found,) = base.execute(f"SELECT count(DISTINCT segid) FROM kb_{index}_idx").fetchone()
+    finally:
+        base.close()
+    return int(found)
+
+
+async def find(store: PassageStore, question: str) -> Hits:
+    return await store.find(terms(question), fingerprint(question), choose, limit=LIMIT)
+
+
+async def test_merging_leaves_one_piece_of_each_index_and_finds_the_same(database: Counted) -> None:
+    store = PassageStore(database)
+    await staged(store, batches=5, rows=30)
+    before = await find(store, "hall lamp 31")
+    assert before.found
+    assert (pieces(database, "faq"), pieces(database, "doc")) == (5, 5)
+    await store.merge()
+    assert (pieces(database, "faq"), pieces(database, "doc")) == (1, 1)
+    assert await find(store, "hall lamp 31") == before
+
+
+async def test_a_merge_holds_the_writer_for_some_pages_at_a_time(
+    database: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passages, "_MERGE_PAGES", 1)
+    store = PassageStore(database)
+    await staged(store, batches=4, rows=300)
+    database.writes = 0
+    await store.merge()
+    assert database.writes > 2 * len(passages.KINDS)
+    assert (pieces(database, "faq"), pieces(database, "doc")) == (1, 1)
+
+
+async def test_an_index_in_one_piece_is_left_alone(database: Counted) -> None:
+    store = PassageStore(database)
+    await staged(store, batches=3, rows=30)
+    await store.merge()
+    database.writes = 0
+    await store.merge()
+    assert database.writes == len(passages.KINDS)
+
+
+@pytest.mark.parametrize(
+    "statement", ["kb_find_faq", "kb_find_doc", "kb_find_exact", "kb_questions", "kb_vector_rows"]
+)
+def test_a_candidate_is_read_in_the_order_of_its_fields(statement: str) -> None:
+    """Cells are taken by place: a statement that selects otherwise would mix them up."""
+    selected = statements()[statement].removeprefix("SELECT ").partition("FROM ")[0]
+    columns = tuple(column.strip().partition(".")[2] for column in selected.split(","))
+    assert columns == Candidate.__struct_fields__
