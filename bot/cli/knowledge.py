@@ -7,6 +7,7 @@ under the database's lock when none is running.
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from bot.i18n import LOCALES, say
 if TYPE_CHECKING:
     from bot.config import Loaded
     from bot.desk import Desk
+    from bot.engine.drafting import Draft
+    from bot.knowledge.gaps import Cluster
     from bot.knowledge.imports import ImportReport, Progress
 
 T = TypeVar("T")
@@ -78,15 +81,59 @@ def explain(level: str, question: tuple[str, ...], lang: str | None, *, as_json:
 
 @click.command(short_help="What people asked in vain, gathered.")
 @click.option("--days", type=click.IntRange(1, 3650), default=30, show_default=True)
+@click.option(
+    "--drafts",
+    type=click.IntRange(0, 100),
+    default=10,
+    show_default=True,
+    help="How many a model drafts an entry for, where there is a model.",
+)
 @_JSON
 @click.pass_obj
-def gaps(level: str, days: int, *, as_json: bool) -> int:
-    """Gather the questions that nobody could answer lately, most asked first."""
+def gaps(level: str, days: int, drafts: int, *, as_json: bool) -> int:
+    """Gather the questions that nobody could answer lately, most asked first.
+
+    Where there is a model, it drafts an entry for each of the first, from what is known nearby.
+    """
+    import msgspec
+
     from bot.engine import knowledge_text as told
 
     loaded = _begin(level)
-    found = _read(loaded, lambda desk: desk.knowledge.gaps(desk.clock.now() - days * 86_400_000))
-    _show(found, as_json, lambda: told.gaps(found, {}, locale_of(loaded)))
+    found, made = _read(loaded, lambda desk: _drafted(desk, days=days, most=drafts))
+    rows = [msgspec.to_builtins(one) | {"draft": made.get(one.question)} for one in found]
+    _show(rows, as_json, lambda: told.gaps(found, made, locale_of(loaded), line=_to_add))
+    return 0
+
+
+def _to_add(draft: Draft) -> str:
+    """What makes an entry of a draft in a shell."""
+    return f"frontdesk kb add {shlex.quote(draft.question)} {shlex.quote(draft.answer)}"
+
+
+async def _drafted(desk: Desk, *, days: int, most: int) -> tuple[list[Cluster], dict[str, Draft]]:
+    """What was asked in vain, and by its question what a model would write."""
+    from bot.desk import speaks
+    from bot.engine.drafting import Drafting
+
+    found = await desk.knowledge.gaps(desk.clock.now() - days * 86_400_000)
+    if not speaks(desk.config):
+        return found, {}
+    return found, await Drafting(desk.knowledge, desk.model).drafts(found[:most])
+
+
+@click.command(short_help="Who changed what, and when.")
+@click.argument("uid", metavar="[ID]", required=False, default="")
+@click.option("-n", "--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@_JSON
+@click.pass_obj
+def history(level: str, uid: str, limit: int, *, as_json: bool) -> int:
+    """Tell the changes of the entry ID, or of all, newest first."""
+    from bot.engine import knowledge_text as told
+
+    loaded = _begin(level)
+    past = _read(loaded, lambda desk: desk.knowledge.entries.history(uid, limit=limit))
+    _show(past, as_json, lambda: told.history(past, locale_of(loaded)))
     return 0
 
 
@@ -305,4 +352,17 @@ def _show(found: Any, as_json: bool, text: Callable[[], str]) -> None:  # noqa: 
         click.echo(printable(text()))
 
 
-COMMANDS = (evaluated, explain, gaps, listed, show, export, add, edit, remove, rollback, embed)
+COMMANDS = (
+    evaluated,
+    explain,
+    gaps,
+    listed,
+    show,
+    history,
+    export,
+    add,
+    edit,
+    remove,
+    rollback,
+    embed,
+)

@@ -195,14 +195,14 @@ class Engine:
         """The words that tell a language: of a command, refused or not, those behind it.
 
         An unknown word, a span of days or a name is in none; nor is what an administrator's command
-        is given, unless it is in Chinese.
+        is given, but for its Chinese: the ids among it are Latin.
         """
         if not spoken.startswith("/"):
             return spoken
         argument = step.argument if isinstance(step, Run) else spoken.partition(" ")[2]
         command = self._commands.table.get(step.word) if isinstance(step, Run) else None
-        if argument.isascii() and command is not None and command.roles == ADMINS:
-            return ""
+        if command is not None and command.roles == ADMINS:
+            argument = "".join(one for one in argument if not one.isascii())
         return argument if _SENTENCE.search(argument) else ""
 
     async def _limited(self, asked: Asked) -> Asked:

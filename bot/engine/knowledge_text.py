@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from bot.engine.drafting import Draft
@@ -10,9 +11,9 @@ from bot.i18n import say
 from bot.knowledge.causes import told
 from bot.knowledge.entries import EntryView
 from bot.knowledge.evaluate import Evaluation
-from bot.knowledge.explain import Explanation
+from bot.knowledge.explain import NEVER, Explanation
 from bot.knowledge.gaps import Cluster
-from bot.knowledge.imports import ImportReport
+from bot.knowledge.imports import DESK, ImportReport
 from bot.knowledge.meaning import Health
 from bot.knowledge.port import Generation, Revision, StoredEntry
 from bot.knowledge.twins import Twin
@@ -22,6 +23,16 @@ LINE_MAX = 200
 TEXT_MAX = 2_500
 """Characters of an entry's text that are shown."""
 PROBLEMS_MAX = 10
+
+_NOTES = {
+    "added": "added",
+    "edited": "edited",
+    "removed": "removed",
+    "back to": "back",
+    "terms": "terms",
+}
+_NOTE = re.compile(rf"({'|'.join(_NOTES)}) (\S.*)")
+"""How Entries and the Importer note what they did by hand."""
 
 
 def search(findings: Findings, locale: str) -> str:
@@ -46,18 +57,51 @@ def listed(entries: Sequence[StoredEntry], locale: str, *, most: int) -> str:
     return "\n".join(lines)
 
 
-def entry(view: EntryView, history: Sequence[Revision], locale: str) -> str:
+def entry(view: EntryView, past: Sequence[Revision], locale: str) -> str:
     """An entry whole, and who changed it lately."""
-    lines = [f"{view.uid} ({view.kind}, {view.locale}, {view.source})", view.title]
+    kind = say(locale, "kb.kind_faq" if view.kind == "faq" else "kb.kind_doc")
+    source = say(locale, "kb.by_hand") if view.source == DESK else view.source
+    lines = [" · ".join(filter(None, (view.uid, kind, view.locale, source))), view.title]
     lines += [f"~ {alias}" for alias in view.aliases]
     text = view.answer if view.answer is not None else "\n".join(view.chunks)
     lines += ["", text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "…"]
     if view.url:
         lines.append(view.url)
-    if history:
-        lines += ["", say(locale, "kb.history")]
-        lines += [f"{_when(one.at)} {one.action} {one.by}".rstrip() for one in history]
+    if past:
+        lines += ["", say(locale, "kb.history"), *_changes(past, locale)]
     return "\n".join(lines)
+
+
+def history(past: Sequence[Revision], locale: str) -> str:
+    """Who changed what and when, newest first."""
+    return "\n".join(_changes(past, locale, named=True)) or say(locale, "kb.no_history")
+
+
+def _changes(past: Sequence[Revision], locale: str, *, named: bool = False) -> list[str]:
+    return [
+        " · ".join(
+            (
+                _when(one.at),
+                by(one.by, locale),
+                _did(one, locale) + (f" {one.uid}" if named and one.uid else ""),
+            )
+        )
+        for one in past
+    ]
+
+
+def _did(one: Revision, locale: str) -> str:
+    """One change in a word; a base taken back is a change of no entry."""
+    if not one.uid:
+        return say(locale, "kb.did_back", number=one.after.removeprefix("="))
+    return say(locale, f"kb.did_{one.action}")
+
+
+def by(who: str, locale: str) -> str:
+    """Who it was: a person's number, or what is no person."""
+    if who in ("cli", "folder"):
+        return say(locale, f"kb.by_{who}")
+    return who or "—"
 
 
 def explained(found: Explanation, locale: str) -> str:
@@ -133,36 +177,36 @@ def embedder(health: Health, locale: str) -> str:
     return " · ".join(parts)
 
 
-def gaps(clusters: Sequence[Cluster], drafts: Mapping[str, Draft], locale: str) -> str:
-    """What was asked in vain, most asked first, each with a draft where there is one."""
+def to_add(draft: Draft) -> str:
+    """What makes an entry of a draft in a chat, to be copied whole."""
+    question, answer = (_flat(text).replace("`", "'") for text in (draft.question, draft.answer))
+    return f"`/kb add {question.replace('|', '/')} | {answer}`"
+
+
+def gaps(
+    clusters: Sequence[Cluster],
+    drafts: Mapping[str, Draft],
+    locale: str,
+    *,
+    line: Callable[[Draft], str] = to_add,
+) -> str:
+    """What was asked in vain, most asked first, each with a draft where there is one; `line` makes
+    an entry of it, where this is read.
+    """
     if not clusters:
         return say(locale, "kb.no_gaps")
-    lines = []
+    lines = [say(locale, "kb.gaps")]
     for one in clusters:
         lines.append(f"{one.count} × {_line(one.question)}")
-        lines += [f"    ~ {_line(text)}" for text in one.examples[1:3]]
+        lines += [f"  ~ {_line(text)}" for text in one.examples[1:3]]
         if draft := drafts.get(one.question):
-            lines.append(f"    /kb add {_flat(draft.question)} | {_flat(draft.answer)}")
+            lines.append(say(locale, "kb.draft", line=line(draft)))
     return "\n".join(lines)
 
 
 def evaluation(seen: Evaluation, locale: str, *, key: str = "kb.evaluated") -> str:
     """The base in numbers."""
-    lines = [
-        say(locale, key, count=seen.cases),
-        (
-            f"R@1 {seen.recall_1:.2f} · R@3 {seen.recall_3:.2f} · R@10 {seen.recall_10:.2f} · "
-            f"MRR {seen.mrr:.2f}"
-        ),
-        f"AUROC far {_share(seen.far_auroc)} · near {_share(seen.near_auroc)} · ECE {seen.ece:.2f}",
-        f"coverage @90 % {seen.coverage_90:.0%} · @95 % {seen.coverage_95:.0%}",
-        (
-            f"direct {seen.direct:.0%} (precision {_share(seen.direct_precision)}) · "
-            f"in scope {seen.in_scope:.0%} · far let in {_share(seen.far_passed)}"
-        ),
-        f"scope ≥ {seen.scope_from:.2f} · direct ≥ {seen.direct_from:.2f}",
-        f"p50 {seen.p50_ms:.1f} ms · p95 {seen.p95_ms:.1f} ms",
-    ]
+    lines = [say(locale, key, count=seen.cases), *_measured(seen, locale)]
     if seen.embedder:
         weights = {"faq": f"{seen.faq_weight:.1f}", "doc": f"{seen.doc_weight:.1f}"}
         share = f"{seen.meant:.0%}"
@@ -173,6 +217,49 @@ def evaluation(seen: Evaluation, locale: str, *, key: str = "kb.evaluated") -> s
     return "\n".join(lines)
 
 
+def _measured(seen: Evaluation, locale: str) -> list[str]:
+    """Each line a question that an operator has."""
+    never = say(locale, "kb.eval_never")
+    return [
+        say(
+            locale,
+            "kb.eval_found",
+            first=f"{seen.recall_1:.2f}",
+            three=f"{seen.recall_3:.2f}",
+            ten=f"{seen.recall_10:.2f}",
+            mrr=f"{seen.mrr:.2f}",
+        ),
+        say(
+            locale,
+            "kb.eval_known",
+            far=_share(seen.far_auroc),
+            near=_share(seen.near_auroc),
+            ece=f"{seen.ece:.2f}",
+        ),
+        say(
+            locale,
+            "kb.eval_could",
+            at_90=f"{seen.coverage_90:.0%}",
+            at_95=f"{seen.coverage_95:.0%}",
+        ),
+        say(
+            locale,
+            "kb.eval_given",
+            direct=f"{seen.direct:.0%}",
+            right=_percent(seen.direct_precision),
+            inside=f"{seen.in_scope:.0%}",
+            far=_percent(seen.far_passed),
+        ),
+        say(
+            locale,
+            "kb.eval_from",
+            scope=f"{seen.scope_from:.2f}",
+            direct=f"{seen.direct_from:.2f}" if seen.direct_from <= NEVER else never,
+        ),
+        say(locale, "kb.eval_took", median=f"{seen.p50_ms:.1f}", most=f"{seen.p95_ms:.1f}"),
+    ]
+
+
 def generations(known: Sequence[Generation], locale: str, *, word: str) -> str:
     """The states that can be gone back to; `word` is what goes back, where this is read."""
     if not known:
@@ -180,8 +267,15 @@ def generations(known: Sequence[Generation], locale: str, *, word: str) -> str:
     lines = [say(locale, "kb.generations", word=word)]
     for one in known:
         mark = " *" if one.live else ""
-        lines.append(f"{one.id}{mark} · {_when(one.at)} · {one.by or '—'} · {_line(one.note)}")
+        note = _noted(_line(one.note), locale)
+        lines.append(f"{one.id}{mark} · {_when(one.at)} · {by(one.by, locale)} · {note}")
     return "\n".join(lines)
+
+
+def _noted(note: str, locale: str) -> str:
+    """What a state is remembered by: a change by hand in the reader's words, or names of files."""
+    found = _NOTE.fullmatch(note)
+    return say(locale, f"kb.noted_{_NOTES[found[1]]}", what=found[2]) if found else note
 
 
 def changed(key: str, uid: str, report: ImportReport, locale: str) -> str:
@@ -223,6 +317,10 @@ def _flat(text: str) -> str:
 
 def _share(number: float | None) -> str:
     return "—" if number is None else f"{number:.2f}"
+
+
+def _percent(number: float | None) -> str:
+    return "—" if number is None else f"{number:.0%}"
 
 
 def _when(at: int) -> str:

@@ -24,13 +24,16 @@ from bot.knowledge.drafts import faq
 from bot.knowledge.evaluate import evaluate_itself
 from bot.knowledge.imports import DESK, FILE_MAX, ImportReport, too_large
 from bot.ports import Clock
-from bot.types import Attachment, Audit, Done, Notice, Place, ReplyEvent, Say
+from bot.types import Attachment, Audit, Done, File, Notice, Place, ReplyEvent, Say
 
 LISTED = 30
 """Entries of /kb list."""
 FOUND = 5
 """Passages of /kb search."""
-GAPS_SHOWN, GAPS_DAYS, DRAFTED = 10, 30, 3
+GAPS_SHOWN, GAPS_DAYS = 10, 30
+HISTORY = 20
+"""Changes of /kb history."""
+EXPORT_NAME = "faq.jsonl"
 STATE_DIGITS = 15
 """No state of a base has a longer number."""
 SENT = "sent"
@@ -47,6 +50,8 @@ CHINESE = {
     "修改": "edit",
     "删除": "remove",
     "回退": "rollback",
+    "历史": "history",
+    "导出": "export",
     "导入": "import",
 }
 """The same words for those who write Chinese."""
@@ -84,6 +89,7 @@ class KnowledgeWords:
             "list": self._list,
             "show": self._show,
             "explain": self._explain,
+            "history": self._history,
             "gaps": self._gaps,
             "eval": self._eval,
         }
@@ -106,6 +112,10 @@ class KnowledgeWords:
         word = CHINESE.get(word, word)
         if not word and call.attachments:
             word = "import"
+        if word == "export":
+            yield await self._export(call)
+            yield Done(route="command", remember=False)
+            return
         try:
             if act := self._acts.get(word):
                 text, detail = await act(rest, call)
@@ -141,6 +151,17 @@ class KnowledgeWords:
         entry = await self._kb.entries.show(uid)
         return told.entry(entry, await self._kb.entries.history(uid, limit=5), call.locale)
 
+    async def _history(self, uid: str, call: Call) -> str:
+        return told.history(await self._kb.entries.history(uid, limit=HISTORY), call.locale)
+
+    async def _export(self, call: Call) -> ReplyEvent:
+        """All FAQs as a file; not where others look on."""
+        if not call.place.private:
+            return Notice(key="access.in_private", values={"word": "kb export"})
+        rows = await self._kb.entries.export()
+        caption = say(call.locale, "kb.export_caption", count=rows.count("\n"))
+        return File(name=EXPORT_NAME, content=rows.encode(), caption=caption)
+
     async def _explain(self, question: str, call: Call) -> str:
         _given(question)
         return told.explained(await self._kb.explain(question, locale=call.locale), call.locale)
@@ -150,7 +171,7 @@ class KnowledgeWords:
         clusters = (await self._kb.gaps(since))[:GAPS_SHOWN]
         if self._drafting is None:
             return told.gaps(clusters, {}, call.locale)
-        drafts = await self._drafting.drafts(clusters[:DRAFTED], end_user=call.end_user)
+        drafts = await self._drafting.drafts(clusters, end_user=call.end_user)
         return told.gaps(clusters, drafts, call.locale)
 
     async def _eval(self, _rest: str, call: Call) -> str:
@@ -162,7 +183,9 @@ class KnowledgeWords:
         question, answer = _pair(rest)
         report = await self._kb.entries.add(question, answer, by=_by(call))
         uid = uid_of(question)
-        return told.changed("kb.added", uid, report, call.locale), uid
+        newest = await self._kb.entries.history(uid, limit=1)
+        was = bool(newest) and newest[0].action == "changed"
+        return told.changed("kb.edited" if was else "kb.added", uid, report, call.locale), uid
 
     async def _edit(self, rest: str, call: Call) -> tuple[str, str]:
         uid, answer = _pair(rest)
@@ -213,7 +236,7 @@ class KnowledgeWords:
             else:
                 lines.append(told.imported(name, report, call.locale))
                 taken.append(PurePath(name).suffix or file.kind)
-        return "\n".join(lines), f"{len(taken)} file(s): {', '.join(taken)}" if taken else ""
+        return "\n".join(lines), ", ".join(taken)
 
     async def _content(self, fetch: Fetch, name: str, file: Attachment, place: Place) -> bytes:
         """What was sent. Raises KnowledgeError where the platform does not give it."""

@@ -75,7 +75,8 @@ def route(messages: Sequence[IncomingMessage], role: Role, words: Collection[str
         return Run(word=word, argument=argument) if word in words else Run(word="", argument=word)
     if blank(text):
         attached = any(message.attachments for message in messages)
-        return Decline(key="decline.attachment" if attached else "decline.empty")
+        wordless = "decline.attachment_of_admin" if role is Role.ADMIN else "decline.attachment"
+        return Decline(key=wordless if attached else "decline.empty")
     if len(text) > QUESTION_MAX:
         return Decline(key="decline.long")
     return _courtesy(text) or Ask(question=text)

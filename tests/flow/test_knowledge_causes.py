@@ -242,4 +242,4 @@ async def test_a_broken_file_holds_up_none_that_was_sent_with_it() -> None:
         assert isinstance(events[-1], Done)
         [audit] = events[-1].changes
         assert isinstance(audit, Audit)
-        assert audit.detail == "1 file(s): .csv"
+        assert audit.detail == ".csv"

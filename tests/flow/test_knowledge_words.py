@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,14 @@ import bot
 from bot.engine.commands import Call
 from bot.engine.drafting import Drafting
 from bot.engine.knowledge_words import CHINESE, KnowledgeWords
+from bot.engine.route import Decline, route
 from bot.i18n import say
 from bot.types import (
     Attachment,
     Audit,
+    Begin,
     Done,
+    IncomingMessage,
     MemoryId,
     ModelDone,
     Person,
@@ -24,9 +28,10 @@ from bot.types import (
     ReplyEvent,
     Role,
     Say,
+    Sender,
 )
 from tests.fakes.scripted import ScriptedModel
-from tests.flow.spoken import ADMIN, ANN, Spoken, spoken
+from tests.flow.spoken import ADMIN, ANN, GROUP, Spoken, spoken
 
 SHOP = Path(bot.__file__).parent / "samples" / "shop"
 PLACE = Place(platform="telegram", account="1", channel=ADMIN, private=True)
@@ -135,6 +140,51 @@ async def test_rollback_without_a_number_only_shows_where_one_can_go() -> None:
         assert "not kept" in (await desk.say("/kb rollback " + "9" * 5000, ADMIN)).text
 
 
+async def test_who_changed_what_is_told_in_the_readers_language() -> None:
+    """The ids in what is said are Latin; the words beside them tell the language."""
+    async with spoken() as desk:
+        added = await desk.say("/kb 添加 有停车位吗？| 有，免费。", ADMIN)
+        [entry] = await desk.desk.knowledge.entries.all()
+        uid = entry.uid
+        assert added.text == f"已添加：{uid}\n"
+        assert (await desk.say("/kb 添加 有停车位吗 | 没有。", ADMIN)).text == f"已修改：{uid}\n"
+        assert (await desk.say(f"/kb edit {uid} | 没了", ADMIN)).text == f"已修改：{uid}\n"
+        lines = (await desk.say(f"/kb 历史 {uid}", ADMIN)).text.splitlines()
+        assert [line.split(" · ")[2] for line in lines] == [f"修改 {uid}"] * 2 + [f"新增 {uid}"]
+        begun = (await desk.say(f"/kb 历史 {uid}", ADMIN)).events[0]
+        assert isinstance(begun, Begin)
+        assert begun.locale == "zh"
+        assert (await desk.say("/kb 历史 没有", ADMIN)).text == "还没有任何修改。\n"
+        await desk.say(f"/kb remove {uid}", ADMIN)
+        assert f"removed {uid}" in (await desk.say("/kb history", ADMIN)).text
+        assert f" · #1 · 删除 {uid}" in (await desk.say("/kb 回退", ADMIN)).text
+
+
+async def test_the_faqs_are_given_as_a_file_in_private_only() -> None:
+    async with spoken() as desk:
+        await desk.say("/kb add Do you engrave? | Yes.", ADMIN)
+        reply = await desk.say("/kb export", ADMIN)
+        assert reply.file.name == "faq.jsonl"
+        assert json.loads(reply.file.content)["answer"] == "Yes."
+        shown = await desk.say("/kb export", ADMIN, channel=GROUP)
+        assert shown.notices == ["access.in_private"]
+
+
+async def test_who_runs_the_desk_is_told_how_a_file_is_taken_in() -> None:
+    """Others are not; and nobody's file is taken in without a word."""
+    file = Attachment(kind="document", id="good", name="a.csv")
+    who = Sender(user="1")
+    message = IncomingMessage(
+        key="k", place=PLACE, sender=who, text="", said_at=1, position=1, attachments=(file,)
+    )
+    for role, key in (
+        (Role.ADMIN, "decline.attachment_of_admin"),
+        (Role.STAFF, "decline.attachment"),
+        (Role.CUSTOMER, "decline.attachment"),
+    ):
+        assert route([message], role, {"kb"}) == Decline(key=key)
+
+
 async def test_twins_and_conflicts_are_told_to_who_adds_them() -> None:
     async with spoken() as desk:
         await desk.say("/kb add Do you engrave table lamps? | Yes.", ADMIN)
@@ -163,12 +213,12 @@ async def test_gaps_are_gathered_with_a_draft_where_a_model_is() -> None:
             await desk.say("Do you engrave lamps with names?", ANN)
         [plain, _] = await told(KnowledgeWords(desk.desk.knowledge, desk.clock), call("gaps"))
         assert isinstance(plain, Say)
-        assert plain.text.startswith("2 × Do you engrave lamps with names?")
+        assert plain.text.splitlines()[1] == "2 × Do you engrave lamps with names?"
         drafting = Drafting(desk.desk.knowledge, ScriptedModel([draft]))
         words = KnowledgeWords(desk.desk.knowledge, desk.clock, drafting=drafting)
         events = await told(words, call("gaps"))
         assert isinstance(events[0], Say)
-        assert "/kb add Do you engrave? | [?]" in events[0].text
+        assert "`/kb add Do you engrave? | [?]`" in events[0].text
         clusters = await desk.desk.knowledge.gaps(0)
         for end in (ModelDone(), ModelDone(excerpt=True)):
             text = "no json" if end == ModelDone() else draft

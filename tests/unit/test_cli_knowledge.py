@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ import pytest
 
 from bot.cli import main
 from bot.control import ControlServer, socket_path
-from tests.unit.test_cli import Inside, inside
+from tests.fakes.glm import KEY, FakeGlm, computed
+from tests.unit.test_cli import Inside, frontdesk, inside
 
 __all__ = ["inside", "main"]
 
@@ -39,13 +41,58 @@ def test_listing_showing_and_exporting(filled: Inside, tmp_path: Path) -> None:
     shown = filled("kb", "show", "hours").stdout
     assert "From nine to five." in shown
     assert "~ Opening times" in shown
-    assert "added cli" in shown
+    assert "command line · added" in shown
     filled("kb", "export", "-o", "out.jsonl")
     nowhere = filled("kb", "export", "-o", "nowhere/out.jsonl")
     assert nowhere.returncode == 2
     assert "no folder nowhere" in nowhere.stderr
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert {row["id"] for row in rows} == {"hours", "pets"}
+
+
+def test_who_changed_what_is_told_of_one_entry_and_of_all(filled: Inside) -> None:
+    filled("kb", "edit", "hours", "Round the clock.")
+    filled("kb", "remove", "pets")
+    first = filled("kb", "rollback").stdout.splitlines()[-1].split()[0]
+    filled("kb", "rollback", first)
+    lines = filled("kb", "history").stdout.splitlines()
+    wanted = [f"went back to state {first}", "removed pets", "changed hours"]
+    assert [line.split(" · ")[1:] for line in lines[:3]] == [["command line", w] for w in wanted]
+    assert len(lines) == 5
+    rows = json.loads(filled("kb", "history", "hours", "--json").stdout)
+    assert [row["action"] for row in rows] == ["changed", "added"]
+    chinese = filled("kb", "history", "hours", LANG="zh_CN.UTF-8").stdout
+    assert [line.split(" · ")[1:] for line in chinese.splitlines()] == [
+        ["命令行", "修改 hours"],
+        ["命令行", "新增 hours"],
+    ]
+    assert "Nothing was changed" in filled("kb", "history", "nobody").stdout
+    states = filled("kb", "rollback", LANG="zh_CN.UTF-8").stdout
+    assert f"命令行 · 回到状态 {first}" in states
+    assert "命令行 · 删除 pets" in states
+
+
+async def test_gaps_come_with_a_draft_each_where_there_is_a_model(tmp_path: Path) -> None:
+    (tmp_path / "frontdesk.toml").write_text('[desk]\nanswers = "strict"\n')
+    asked = "Do you engrave names?\nWho may rent an elephant?\n"
+    (tmp_path / "faq.csv").write_text(FAQ)
+    assert (await asyncio.to_thread(frontdesk, ["kb", "import", "faq.csv"], tmp_path)).stderr == ""
+    await asyncio.to_thread(frontdesk, ["chat"], tmp_path, stdin=asked.encode())
+    plain = await asyncio.to_thread(frontdesk, ["kb", "gaps"], tmp_path)
+    assert "1 × Do you engrave names?" in plain.stdout
+    assert "kb add" not in plain.stdout
+    draft = json.dumps({"question": "It's engraved?", "answer": "[to be filled in]"})
+    async with FakeGlm(default=computed(lambda _: draft)) as glm:
+        settings = f"MODEL_API_KEY={KEY}\nMODEL_BASE_URL={glm.url}\n"
+        (tmp_path / ".env").write_text(settings)
+        drafted = await asyncio.to_thread(frontdesk, ["kb", "gaps"], tmp_path)
+        words = ["kb", "gaps", "--json", "--drafts", "1"]
+        rows = json.loads((await asyncio.to_thread(frontdesk, words, tmp_path)).stdout)
+    [line, _] = [line for line in drafted.stdout.splitlines() if "Draft" in line]
+    typed = shlex.split(line.partition(": ")[2])
+    assert typed == ["frontdesk", "kb", "add", "It's engraved?", "[to be filled in]"]
+    assert [row["draft"] is None for row in rows] == [False, True]
+    assert [row["count"] for row in rows] == [1, 1]
 
 
 def test_an_unknown_entry_is_said_plainly_and_ends_with_the_operators_status(

@@ -131,3 +131,18 @@ def test_gaps_that_ask_the_same_are_one_cluster_most_asked_first() -> None:
     assert {one.question for one in made[1:]} == {"窗帘有吗", "Any parking?"}
     assert "[to be filled in]" in draft_request(made[0], ["a passage"])
     assert clusters([Gap(question="???", locale="en")]) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "groups"),
+    [
+        (["可以写名字吗", "能写上名字吗", "可以在灯上写名字吗"], 1),
+        (["货到付款吗", "付款后多久到货"], 2),
+        (["怎么退货", "怎么换货"], 2),
+        (["Do you engrave names?", "can you engrave my name", "engrave a name on it"], 1),
+        (["Do you rent lamps?", "Do you repair lamps?"], 2),
+    ],
+)
+def test_what_people_say_around_a_question_parts_no_cluster(asked: list[str], groups: int) -> None:
+    locale = "en" if asked[0].isascii() else "zh"
+    assert len(clusters([Gap(question=text, locale=locale) for text in asked])) == groups
