@@ -26,7 +26,7 @@ from bot.types import (
     Turn,
 )
 from storage import Stores, open_stores, stores
-from tests.fakes.inline_database import InlineDatabase
+from tests.fakes.inline_database import InlineDatabase, laid
 
 KINDS = ("sqlite file", "sqlite memory", "sqlite inline")
 """PostgreSQL joins here."""
@@ -59,7 +59,8 @@ async def opened(kind: str, folder: Path, clock: HandClock) -> AsyncIterator[Sto
     if kind == "sqlite inline":
         made = stores(InlineDatabase.open(), clock)
     else:
-        path = ":memory:" if kind == "sqlite memory" else str(folder / "desk.db")
+        file = kind == "sqlite file"
+        path = str(laid(folder / "desk.db")) if file else ":memory:"
         made = await open_stores(path, clock)
     try:
         yield made

@@ -6,21 +6,20 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot.clock import SystemClock
 from bot.errors import BotError, StorageError
 from bot.knowledge import drafts
 from bot.knowledge.port import EntryDraft, Hits, Passages, Revision, SourceFile, Switch
 from bot.knowledge.rank import choose
 from bot.knowledge.terms import fingerprint, terms
 from storage.passages import PassageStore
-from storage.sqlite import SqliteDatabase
+from tests.fakes.inline_database import InlineDatabase
 
 LIMIT = {"faq": 20, "doc": 20}
 
 
 @pytest.fixture
 async def store() -> AsyncIterator[Passages]:
-    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
+    database = InlineDatabase.open()
     yield PassageStore(database)
     await database.close()
 

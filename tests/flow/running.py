@@ -15,8 +15,10 @@ from bot.config import Config, DeskConfig, HttpConfig, Loaded, ModelConfig, Secr
 from bot.desk import Desk, open_desk
 from bot.types import Place, value
 from tests.fakes.glm import KEY, FakeGlm
+from tests.fakes.inline_database import laid
 from tests.fakes.telegram.core import FakeTelegram
 from tests.fakes.telegram.http import serve
+from tests.flow.shop import shop_image
 
 ROOT = Path(__file__).parents[2]
 ADMIN = 9001
@@ -71,6 +73,7 @@ async def running(
             admins=frozenset({f"telegram:{ADMIN}"}),
             staff=staff,
         )
+        laid(database, await shop_image() if knowledge else None)
         desk = await stack.enter_async_context(open_desk(Loaded(config=config)))
         if knowledge:
             await desk.knowledge.import_folder(ROOT / "bot" / SAMPLE)

@@ -13,6 +13,7 @@ from bot.app import Service, _slack
 from bot.config import Config, DeskConfig, HttpConfig, Loaded, ModelConfig, Secret, SlackConfig
 from bot.desk import open_desk
 from tests.fakes.glm import KEY, FakeGlm
+from tests.fakes.inline_database import laid
 from tests.fakes.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, FakeSlack
 from tests.flow.slack_desk import mounted
 
@@ -54,7 +55,7 @@ async def served(
         http=HttpConfig(public="", operator=""),
         **more,
     )
-    async with open_desk(Loaded(config=config), database=str(folder / "desk.db")) as desk:
+    async with open_desk(Loaded(config=config), database=str(laid(folder / "desk.db"))) as desk:
         await desk.knowledge.import_folder(folder)
         service = await Service.build(desk)
         adapter = _slack(desk, service.commands)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bot.clock import Clock
 from bot.config import AccessConfig, Config, DeskConfig, ModelConfig, PrivacyConfig, Secret
@@ -35,8 +36,9 @@ from bot.types import (
     Settlement,
     Text,
 )
-from storage import Stores, open_stores
+from storage import MEMORY, Stores, open_stores, stores
 from tests.contract.stores import HandClock
+from tests.fakes.inline_database import InlineDatabase, laid
 from tests.fakes.scripted import ScriptedModel
 
 ADMIN, STAFF, ANN, BOB = "9001", "8001", "7001", "7002"
@@ -154,7 +156,7 @@ def _settlement(events: list[ReplyEvent], lease: Lease, *, now: int) -> Settleme
 
 @asynccontextmanager
 async def spoken(
-    database: str = ":memory:",
+    database: str = MEMORY,
     *,
     access: AccessConfig | None = None,
     privacy: PrivacyConfig | None = None,
@@ -173,25 +175,28 @@ async def spoken(
         staff=Place(platform="telegram", account="1", channel=STAFF_ROOM),
     )
     model = model or ScriptedModel()
-    stores = await open_stores(database, clock)
+    if database == MEMORY:
+        kept = stores(InlineDatabase.open(), clock)
+    else:
+        kept = await open_stores(str(laid(Path(database))), clock)
     try:
-        made = desk_over(stores, config, model, clock)
+        made = desk_over(kept, config, model, clock)
         engine, commands = await build_engine(made)
-        yield Spoken(made, stores, engine, commands, clock, model)
+        yield Spoken(made, kept, engine, commands, clock, model)
     finally:
-        await stores.close()
+        await kept.close()
 
 
-def desk_over(stores: Stores, config: Config, model: Model, clock: Clock) -> Desk:
+def desk_over(kept: Stores, config: Config, model: Model, clock: Clock) -> Desk:
     """The desk that the app would open, over stores and a model of the test's own."""
     return Desk(
         config=config,
         clock=clock,
-        stores=stores,
-        knowledge=KnowledgeBase(stores.passages, clock),
+        stores=kept,
+        knowledge=KnowledgeBase(kept.passages, clock),
         model=model,
-        reports=Reports(config.desk, clock, stores.ledger, stores.inbox, _no_probe),
-        summariser=Summariser(stores.summaries, model, clock, estimate=tokens, history_turns=20),
+        reports=Reports(config.desk, clock, kept.ledger, kept.inbox, _no_probe),
+        summariser=Summariser(kept.summaries, model, clock, estimate=tokens, history_turns=20),
     )
 
 

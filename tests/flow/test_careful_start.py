@@ -11,6 +11,7 @@ from bot.types import IncomingMessage, Place, Sender
 from storage import open_stores
 from tests.contract.stores import intake
 from tests.fakes.glm import Call, FakeGlm, computed
+from tests.fakes.inline_database import laid
 from tests.fakes.telegram.core import FakeTelegram
 from tests.flow.running import running, until
 from tests.flow.test_desk import bot_says
@@ -36,7 +37,7 @@ def answered(telegram: FakeTelegram, chat: int) -> bool:
 
 async def crashed(database: Path, bot: int) -> None:
     """Five questions were in work in three crashes; then one of them, worked alone, in a fourth."""
-    stores = await open_stores(str(database), SystemClock())
+    stores = await open_stores(str(laid(database)), SystemClock())
     await stores.inbox.put([intake(asked(bot, chat)) for chat in CHATS])
     for number in range(3):
         await stores.inbox.take_over(f"dead {number}")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import bot
 from bot.clock import SystemClock
 from bot.config import DeskConfig
 from bot.engine.answer import Answerer
@@ -41,11 +40,10 @@ from bot.types import (
     Usage,
 )
 from storage.passages import PassageStore
-from storage.sqlite import SqliteDatabase
 from tests.fakes.loop import run_virtual
 from tests.fakes.scripted import FixedHistory, FixedKnowledge, NoTickets, ScriptedModel
+from tests.flow.shop import shop_database
 
-SHOP = Path(bot.__file__).parent / "samples" / "shop"
 DIALOGUES = Path(__file__).parent.parent / "data" / "follow-ups.jsonl"
 PLACE = Place(platform="telegram", account="1", channel="42", private=True)
 EN = ("What can you do for me?", "I can help with:\n1. Returns\n2. Delivery cost\n3. Refunds")
@@ -55,10 +53,8 @@ FURNITURE = ("多久能收到货？", "灯具 3 到 5 个工作日送达。")
 
 @pytest.fixture
 async def shop() -> AsyncIterator[KnowledgeBase]:
-    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
-    knowledge = KnowledgeBase(PassageStore(database), SystemClock())
-    await knowledge.import_folder(SHOP)
-    yield knowledge
+    database = await shop_database()
+    yield KnowledgeBase(PassageStore(database), SystemClock())
     await database.close()
 
 

@@ -15,14 +15,14 @@ from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.port import EntryDraft, Switch
 from bot.knowledge.terms import TERMS_VERSION
 from storage.passages import PassageStore
-from storage.sqlite import SqliteDatabase
+from tests.fakes.inline_database import InlineDatabase
 
 SHOP = Path(bot.__file__).parent / "samples" / "shop"
 
 
 @pytest.fixture
 async def store() -> AsyncIterator[PassageStore]:
-    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
+    database = InlineDatabase.open()
     yield PassageStore(database)
     await database.close()
 

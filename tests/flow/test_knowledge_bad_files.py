@@ -11,7 +11,7 @@ from bot.clock import SystemClock
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.causes import told
 from storage.passages import PassageStore
-from storage.sqlite import SqliteDatabase
+from tests.fakes.inline_database import InlineDatabase
 from tests.flow.test_knowledge_files import here, pdf_of, word
 
 NEEDED = ("selectolax", "pypdf", "mammoth")
@@ -45,7 +45,7 @@ def spill(folder: Path) -> None:
 @pytest.mark.skipif(not all(map(here, NEEDED)), reason="the extra `files` is not installed")
 async def test_each_bad_file_says_why_and_the_rest_is_taken_in(tmp_path: Path) -> None:
     spill(tmp_path)
-    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
+    database = InlineDatabase.open()
     kb = KnowledgeBase(PassageStore(database), SystemClock())
     report = await kb.import_folder(tmp_path)
     why = {cause.file: told(cause, "en") for cause in report.failed}

@@ -21,7 +21,7 @@ from bot.knowledge.cases import cases, load_cases
 from bot.knowledge.spool import Spool
 from bot.types import Attachment, Audit, Done, Place, Say
 from storage.passages import PassageStore
-from storage.sqlite import SqliteDatabase
+from tests.fakes.inline_database import InlineDatabase
 from tests.flow.spoken import spoken
 from tests.flow.test_knowledge_bad_files import NEEDED, locked_pdf
 from tests.flow.test_knowledge_files import here, parsed_of, pdf_of, word
@@ -151,7 +151,7 @@ async def test_who_sends_a_file_is_told_in_chinese_why_it_is_refused(key: str) -
     async def fetch(place: Place, attachment: Attachment, /, *, most: int = 0) -> bytes:
         return content
 
-    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
+    database = InlineDatabase.open()
     limit = 4000 if key == "cause.too_large" else 1 << 20
     kb = KnowledgeBase(PassageStore(database), SystemClock(), file_max=limit)
     text = await _said(name, fetch, kb=kb)
@@ -187,7 +187,7 @@ async def _cause_of(trying: Awaitable[object]) -> KnowledgeError:
 async def test_what_fails_elsewhere_is_told_in_the_readers_language_too(
     key: str, tmp_path: Path
 ) -> None:
-    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
+    database = InlineDatabase.open()
     kb = KnowledgeBase(PassageStore(database), SystemClock())
     error = await _cause_of(ELSEWHERE[key](kb, tmp_path))
     await database.close()

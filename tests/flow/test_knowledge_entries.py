@@ -20,14 +20,14 @@ from bot.knowledge.loaders import load
 from bot.knowledge.terms import language
 from bot.types import Earlier
 from storage.passages import PassageStore
-from storage.sqlite import SqliteDatabase
+from tests.fakes.inline_database import InlineDatabase
 
 SHOP = Path(bot.__file__).parent / "samples" / "shop"
 
 
 @pytest.fixture
 async def kb() -> AsyncIterator[KnowledgeBase]:
-    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
+    database = InlineDatabase.open()
     yield KnowledgeBase(PassageStore(database), SystemClock())
     await database.close()
 

@@ -13,7 +13,7 @@ from bot.errors import KnowledgeError, StorageFull
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.learning import LOOK_SECONDS, Learning
 from storage.passages import PassageStore
-from storage.sqlite import SqliteDatabase
+from tests.fakes.inline_database import InlineDatabase
 
 FAQ = "question,alias,answer\nMay I bring my dog?,Are pets allowed?,Dogs are welcome.\n"
 
@@ -42,7 +42,7 @@ class Looks(SystemClock):
 
 @pytest.fixture
 async def kb() -> AsyncIterator[KnowledgeBase]:
-    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
+    database = InlineDatabase.open()
     yield KnowledgeBase(PassageStore(database), SystemClock())
     await database.close()
 
@@ -112,7 +112,7 @@ class Full(KnowledgeBase):
 
 
 async def test_what_fails_is_tried_again_with_the_next_look_only() -> None:
-    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
+    database = InlineDatabase.open()
     kb, clock = Full(PassageStore(database), SystemClock()), Looks()
     running = asyncio.create_task(Learning(kb, clock).run())
     await clock.look()

@@ -21,6 +21,8 @@ from bot.knowledge.imports import DESK
 from bot.knowledge.selftest import judged
 from storage.passages import PassageStore
 from storage.sqlite import SqliteDatabase
+from tests.fakes.inline_database import InlineDatabase
+from tests.flow.shop import shop_database
 
 NEAR_MISSES = Path(__file__).parent.parent / "data" / "near-misses.jsonl"
 GAP = FEATURES.index("gap")
@@ -29,15 +31,16 @@ SAMPLES = Path(bot.__file__).parent / "samples"
 
 @pytest.fixture
 async def empty() -> AsyncIterator[KnowledgeBase]:
-    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
+    database = InlineDatabase.open()
     yield KnowledgeBase(PassageStore(database), SystemClock())
     await database.close()
 
 
 @pytest.fixture
-async def shop(empty: KnowledgeBase) -> KnowledgeBase:
-    await empty.import_folder(SAMPLES / "shop")
-    return empty
+async def shop() -> AsyncIterator[KnowledgeBase]:
+    database = await shop_database()
+    yield KnowledgeBase(PassageStore(database), SystemClock())
+    await database.close()
 
 
 async def test_floor_of_the_shop_set_with_the_shipped_numbers(shop: KnowledgeBase) -> None:
@@ -250,7 +253,7 @@ async def test_a_single_file_that_cannot_be_read_is_refused(
 
 
 async def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
-    database = await SqliteDatabase.open(":memory:", clock=SystemClock())
+    database = InlineDatabase.open()
     base = KnowledgeBase(PassageStore(database), SystemClock(), file_max=100)
     (tmp_path / "big.txt").write_text("x" * 101)
     with pytest.raises(KnowledgeError, match=r"big\.txt: .* are not read"):

@@ -19,6 +19,7 @@ from bot.types import MemoryId
 from storage import open_stores
 from tests.contract.stores import lease_one, message, put, settlement
 from tests.fakes.glm import FakeGlm, computed, says
+from tests.fakes.inline_database import laid
 from tests.flow.running import ADMIN, Running, running, until
 from tests.flow.test_desk import bot_says
 
@@ -179,7 +180,7 @@ async def test_the_menu_shows_skills_in_both_languages(tmp_path: Path) -> None:
 
 async def remember(database: Path, memory: MemoryId, facts: Sequence[str]) -> None:
     """Exchanges of long ago, settled in a desk that has ended since."""
-    stores = await open_stores(str(database), SystemClock())
+    stores = await open_stores(str(laid(database)), SystemClock())
     await put(stores, message(1))
     made = settlement(*(text for fact in facts for text in (fact, "Noted.")), memory=memory)
     lately = tuple(replace(turn, said_at=SystemClock().now()) for turn in made.turns)
