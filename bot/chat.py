@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from bot.app import Service
-from bot.config import Config, Loaded
+from bot.config import Config, HttpConfig, Loaded
 from bot.desk import Desk, open_desk
 from bot.errors import AlreadyRunning, UserError
 from bot.i18n import say
@@ -50,6 +50,7 @@ async def run(
         sys.stderr.write(NOTHING_TO_SERVE)
         return 2
     config = chosen(loaded.config, model=model, knowledge=knowledge)
+    config = replace(config, http=HttpConfig(public="", operator=""))  # a chat listens nowhere
     async with _opened(replace(loaded, config=config), tell) as (desk, folder):
         return await _converse(desk, folder, tell=tell, locale=locale)
 

@@ -125,7 +125,7 @@ class ConsoleAdapter:
     async def _note(self, since: int) -> str:
         """Timing and tokens of the answer just given, as the ledger has them."""
         rows = await self._rows(since, self._clock.now() + 1) if self._rows else []
-        if not rows or rows[-1].route == "command":
+        if not rows or rows[-1].route in ("command", "declined"):
             return ""
         row, parts = rows[-1], []
         total = _seconds(row.total_ms)

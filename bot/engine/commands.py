@@ -107,10 +107,10 @@ class Commands:
         own = (
             Command(word="start", run=self._start, listed=False),
             Command(word="help", run=self._help),
+            Command(word="person", run=self._person),
             Command(word="new", run=self._new),
             Command(word="history", run=self._show_history),
             Command(word="stop", run=self._stop),
-            Command(word="person", run=self._person),
             Command(word="lang", run=self._lang, behind=_LANGUAGE),
             Command(word="feedback", run=self._feedback, listed=False),
             Command(word="quiet", run=self._quiet, listed=False),
@@ -123,12 +123,12 @@ class Commands:
             self.table[command.word] = command
 
     def menu(self, role: Role) -> list[tuple[str, dict[str, str]]]:
-        """The words shown to this role, each with its description by language."""
-        return [
-            (word, dict(command.about) or _told(word))
-            for word, command in self.table.items()
-            if command.listed and role in command.roles
-        ]
+        """The words shown to this role, each with its description by language; those for admins
+        alone come last, however many there are.
+        """
+        shown = [one for one in self.table.values() if one.listed and role in one.roles]
+        shown.sort(key=lambda one: one.roles == ADMINS)
+        return [(one.word, dict(one.about) or _told(one.word)) for one in shown]
 
     def bare(self) -> dict[str, re.Pattern[str] | None]:
         """The words for a platform where some have to be said without a slash: each with what may

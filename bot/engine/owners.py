@@ -121,6 +121,8 @@ class Owners:
             who, count = (found["who"], found["count"]) if found else (call.argument, None)
             if count is not None and not who and call.quoted_user is None:
                 who, count = count, None
+            if not who.strip() and call.quoted_user is None:
+                raise UserError("access.quota_usage")
             person = await self._naming.whom(call, who)
             return _quota_of(person, count, call.locale)
 

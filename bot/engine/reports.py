@@ -78,7 +78,9 @@ class Reports:
         if self._embedder is not None:
             lines.append(told.embedder(self._embedder(), locale))
         depth = await self._inbox.depth()
-        counts = {"waiting": depth.waiting, "leased": depth.leased, "dead": depth.dead}
+        # What asks for this is in the line itself, and being answered.
+        waiting, leased = max(0, depth.waiting - 1), max(0, depth.leased - 1)
+        counts = {"waiting": waiting, "leased": leased, "dead": depth.dead}
         lines.append(say(locale, "health.inbox", **counts))
         return "\n".join(lines)
 

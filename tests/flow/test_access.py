@@ -104,6 +104,9 @@ async def test_help_and_menu_show_to_each_role_what_it_may_use() -> None:
     async with spoken() as desk:
         assert "/ban" not in (await desk.say("/help")).text
         assert "/ban" in (await desk.say("/help", ADMIN)).text
+        words = [word for word, _ in desk.commands.menu(Role.ADMIN)]
+        for_all = [word for word, _ in desk.commands.menu(Role.STAFF)]
+        assert words[: len(for_all)] == for_all
 
 
 # --- block and let in -----------------------------------------------------------------------
@@ -235,7 +238,7 @@ BAD = [
     (f"/quota {ANN} 0", "access.bad_quota"),
     ("/quota #1 plenty of them", "access.bad_quota"),
     ("/quota #1 " + "9" * 5000, "access.bad_quota"),
-    ("/quota", "access.whom"),
+    ("/quota", "access.quota_usage"),
     ("/quota 424242 5", "access.unknown_person"),
     ("/audit 100000", "access.bad_number"),
     ("/audit yesterday", "access.bad_number"),

@@ -103,6 +103,13 @@ def test_beside_a_running_desk_a_chat_reads_its_knowledge_and_keeps_nothing(shop
     assert (shop / "frontdesk.db").read_bytes() == before
 
 
+def test_a_chat_serves_no_admin_pages_and_offers_no_link_to_any(shop: Path) -> None:
+    done = frontdesk(["chat"], shop, stdin=b"/admin\n")
+    assert done.returncode == 0
+    assert "no admin pages here" in done.stdout
+    assert "http" not in done.stdout
+
+
 @pytest.mark.parametrize("words", [["--no-knowledge"], ["--model", "x"]])
 def test_without_any_model_it_is_said_what_to_set(words: list[str], tmp_path: Path) -> None:
     done = asked(tmp_path, *words)
