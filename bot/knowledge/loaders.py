@@ -81,7 +81,8 @@ def decode(uri: str, content: bytes) -> str:
 
         guess = charset_normalizer.from_bytes(content, cp_isolation=_ENCODINGS).best()
         if guess is None:
-            raise refused("cause.encoding", uri) from None
+            binary = b"\x00" in content
+            raise refused("cause.binary" if binary else "cause.encoding", uri) from None
         text = str(guess)
     if "\x00" in text:
         raise refused("cause.binary", uri)
@@ -101,12 +102,17 @@ def csv_faq(uri: str, text: str) -> list[EntryDraft]:
     """One FAQ a line under a header; aliases parted by | or line breaks."""
     lines = csv.reader(io.StringIO(text), delimiter=_delimiter(text), strict=True)
     try:
-        header = next(lines, [])
-        columns = _columns(uri, header)
-        made = (_csv_row(uri, lines.line_num, columns, row) for row in lines)
-        return [draft for draft in made if draft is not None]
+        header = next((row for row in lines if any(map(str.strip, row))), None)
+        if header is None:
+            return []
+        columns = _columns(uri, lines.line_num, header)
+        rows = (_csv_row(uri, lines.line_num, columns, row) for row in lines)
+        made = [draft for draft in rows if draft is not None]
     except csv.Error as error:
         raise _torn(uri, lines.line_num, error) from error
+    if not made:
+        raise refused("cause.no_rows", uri)
+    return made
 
 
 def _torn(uri: str, line: int, error: csv.Error) -> KnowledgeError:
@@ -117,20 +123,20 @@ def _torn(uri: str, line: int, error: csv.Error) -> KnowledgeError:
 
 
 def _delimiter(text: str) -> str:
-    head = text.partition("\n")[0]
+    head = text.lstrip().partition("\n")[0]
     return max(",\t;", key=head.count)
 
 
-def _columns(uri: str, header: Sequence[str]) -> list[str]:
+def _columns(uri: str, line: int, header: Sequence[str]) -> list[str]:
     """What each column holds; empty for one that is not ours."""
     columns = [_NAMES.get(fold(name).strip().rstrip("0123456789 "), "") for name in header]
     for needed in ("question", "answer"):
         if needed not in columns:
-            names = " / ".join((*_COLUMNS[needed][:2], _COLUMNS[needed][-1]))
-            raise refused("cause.no_column", uri, line=1, column=needed, names=names)
+            names = f"{needed} / {next(n for n in _COLUMNS[needed] if not n.isascii())}"
+            raise refused("cause.no_column", uri, line=line, column=needed, names=names)
     for once in ("question", "answer", "url", "locale", "id"):
         if columns.count(once) > 1:
-            raise refused("cause.many_columns", uri, line=1, column=once)
+            raise refused("cause.many_columns", uri, line=line, column=once)
     return columns
 
 

@@ -37,6 +37,7 @@ SENT: dict[str, tuple[str, bytes]] = {
     "cause.unknown_kind": ("a.exe", b"x"),
     "cause.too_large": ("a.md", b"x" * 5000),
     "cause.no_text": ("a.md", b"  \n"),
+    "cause.no_rows": ("a.csv", b"question,answer\n\n"),
     "cause.encoding": ("a.txt", bytes(range(128, 256)) * 9),
     "cause.binary": ("a.txt", b"a\0b"),
     "cause.encrypted": ("a.pdf", b""),

@@ -86,6 +86,11 @@ def test_a_byte_order_mark_is_no_part_of_the_first_heading() -> None:
     )
 
 
+def test_empty_lines_above_the_headings_are_none() -> None:
+    (entry,) = load("faq.csv", b"\n\nquestion;answer\nA b?;C, d\n").drafts
+    assert (entry.title, entry.answer) == ("A b?", "C, d")
+
+
 def test_an_alias_that_reads_like_the_question_is_no_second_row() -> None:
     (entry,) = load("faq.csv", b"question,alias,answer\nA b?,a B|c d,E\n").drafts
     assert [text.text for text in entry.texts] == ["A b?", "c d", "E"]
@@ -117,7 +122,12 @@ def test_jsonl_keeps_a_given_id() -> None:
             b'{"question": "A", "title": "B", "answer": "C"}\n',
             "line 1: the question is given twice",
         ),
+        ("f.csv", b"\n\nquestion,text\n1,2\n", "line 3: no column is the answer"),
+        ("f.csv", b"", "holds no text"),
+        ("f.csv", b" \n\n", "holds no text"),
+        ("f.csv", b"question,answer\n", "below the headings"),
         ("f.md", b"\x00\x01\x02", "binary"),
+        ("f.md", b"\x00\xff\xfe\xff\x81", "binary"),
         ("f.md", b"", "holds no text"),
         ("f.exe", b"x", "not read; known are"),
     ],
