@@ -125,7 +125,7 @@ class ConsoleAdapter:
     async def _note(self, since: int) -> str:
         """Timing and tokens of the answer just given, as the ledger has them."""
         rows = await self._rows(since, self._clock.now() + 1) if self._rows else []
-        if not rows or rows[-1].route in ("command", "declined"):
+        if not rows or not _answers(rows[-1]):
             return ""
         row, parts = rows[-1], []
         total = _seconds(row.total_ms)
@@ -231,6 +231,12 @@ def open_console(
     """The console of this process: a pipe takes no files, a person does."""
     kind = TerminalAdapter if sys.stdin.isatty() and sys.stdout.isatty() else ConsoleAdapter
     return kind(desk, clock, depth=depth, rows=rows, locale=locale)
+
+
+def _answers(row: LedgerRow) -> bool:
+    """It is an answer, whose time is worth a line: no command, no refusal, no question of ours."""
+    asks = row.route == "skill" and not row.usage.total
+    return row.route not in ("command", "declined") and not asks
 
 
 def _seconds(milliseconds: int) -> str:

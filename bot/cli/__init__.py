@@ -54,6 +54,14 @@ def cli(context: click.Context, *, verbose: bool) -> None:
     context.obj = "debug" if verbose else ""
 
 
+@cli.command("help", hidden=True)
+@click.pass_context
+def help_(context: click.Context) -> None:
+    """Show what --help shows, for who types the word."""
+    assert context.parent is not None
+    click.echo(context.parent.get_help())
+
+
 @cli.command(short_help="Serve the platforms that are set up, or chat here.")
 @click.pass_obj
 def run(level: str) -> int:
@@ -78,8 +86,9 @@ def chat(level: str, model: str, *, no_knowledge: bool) -> int:
     """Chat with the desk in this terminal, whatever platforms are set up.
 
     Enter sends; Alt-Enter, or Enter after a backslash, starts a new line; what is pasted stays as
-    it is. Tab completes a /command and the arrows bring back earlier lines. Ctrl-C stops an answer,
-    Ctrl-D or quit leaves. Piped input is answered line by line.
+    it is. Tab completes a /command and the arrows bring back earlier lines. Ctrl-C, or the
+    word stop on a line, ends an answer; Ctrl-D or quit leaves. Piped input is answered line by
+    line.
 
     While a desk runs on the same database, this chat reads its knowledge and keeps nothing.
     """

@@ -111,6 +111,11 @@ def test_help_explains_each_command(command: str, inside: Inside) -> None:
     assert len(done.stdout.splitlines()) >= 6
 
 
+def test_the_word_help_shows_what_the_option_shows(inside: Inside) -> None:
+    assert inside("help").stdout == inside("--help").stdout
+    assert " help " not in inside("help").stdout
+
+
 @pytest.mark.parametrize("words", [["sing"], ["stats", "--loud"], ["kb", "import", "gone"], ["kb"]])
 def test_a_wrong_word_is_status_2_with_usage(words: list[str], inside: Inside) -> None:
     done = inside(*words)
