@@ -211,6 +211,11 @@ def evaluation(seen: Evaluation, locale: str, *, key: str = "kb.evaluated") -> s
         weights = {"faq": f"{seen.faq_weight:.1f}", "doc": f"{seen.doc_weight:.1f}"}
         share = f"{seen.meant:.0%}"
         lines.append(say(locale, "kb.embedder_weighed", name=seen.embedder, share=share, **weights))
+    if seen.lost:
+        shown = ", ".join(seen.lost[:PROBLEMS_MAX]) + (
+            " …" if len(seen.lost) > PROBLEMS_MAX else ""
+        )
+        lines.append(say(locale, "kb.eval_lost", count=len(seen.lost), names=shown))
     if seen.confusions:
         lines.append(say(locale, "kb.confusions"))
         lines += [f"{often} × {right} → {top}" for right, top, often in seen.confusions]

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.clock import Clock
-from bot.errors import ModelError
+from bot.errors import KnowledgeError, ModelError
 from bot.knowledge import confidence, selftest
 from bot.knowledge.calibrate import PAIRS_MIN, adapt, calibrate
 from bot.knowledge.cases import Case, load_cases
+from bot.knowledge.causes import cause_of
 from bot.knowledge.confidence import Calibration
 from bot.knowledge.entries import Entries
 from bot.knowledge.explain import SHOWN, Explanation, explanation
@@ -63,12 +64,15 @@ class KnowledgeBase:
 
         A file that cannot be read is reported and what it gave before stays. Nothing changed:
         no new generation. `refit` measures the base anew when something did, on the test sets
-        (`*eval.jsonl`) of the folder where it has any. Raises KnowledgeError when there is no
-        such folder.
+        (`*eval.jsonl`) of the folder where it has any; one that cannot be read is reported too.
+        Raises KnowledgeError when there is no such folder.
         """
         report = await self._importer.folder(path, by=by, progress=progress)
         if refit and report.moved:
-            await self.remeasure(report)
+            try:
+                await self.remeasure(report)
+            except KnowledgeError as error:
+                return replace(report, failed=(*report.failed, cause_of(error)))
         return report
 
     async def remeasure(self, report: ImportReport) -> None:

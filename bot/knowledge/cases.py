@@ -25,22 +25,32 @@ class Case(msgspec.Struct, frozen=True):
 
 def cases(name: str, text: str) -> list[Case]:
     """A test set in JSONL. Raises KnowledgeError naming the line."""
-    found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            try:
-                found.append(msgspec.json.decode(line, type=Case))
-            except msgspec.DecodeError as error:
-                raise refused("cause.not_case", name, line=number) from error
-    return found
+    return [
+        _case(name, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()
+    ]
+
+
+def _case(name: str, number: int, line: str) -> Case:
+    try:
+        case = msgspec.json.decode(line, type=Case)
+    except msgspec.DecodeError as error:
+        raise refused("cause.not_case", name, line=number) from error
+    if not case.text.strip():
+        raise refused("cause.not_case", name, line=number)
+    if case.kind == "in" and not case.rel:
+        raise refused("cause.no_rel", name, line=number)
+    return case
 
 
 def load_cases(path: str | Path) -> list[Case]:
-    """The test set in a file. Raises KnowledgeError naming file and line."""
+    """The test set in a file. Raises KnowledgeError naming file and line, or for an empty one."""
     name = Path(path)
     try:
-        return cases(name.name, name.read_text(encoding="utf-8-sig"))
+        found = cases(name.name, name.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise refused("cause.not_utf8", name.name) from error
     except OSError as error:
         raise unread(str(name), error) from error
+    if not found:
+        raise refused("cause.no_cases", name.name)
+    return found

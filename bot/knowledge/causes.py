@@ -44,6 +44,8 @@ def told(cause: Cause, locale: str) -> str:
     if "column" in values:
         values["column"] = say(locale, f"cause.column_{values['column']}")
     why = say(locale, cause.key, **values)
+    if cause.line and not cause.file:
+        return say(locale, "cause.at_line", line=cause.line, why=why)
     if cause.line:
         return say(locale, "cause.in_line", file=cause.file, line=cause.line, why=why)
     return say(locale, "cause.in_file", file=cause.file, why=why) if cause.file else why

@@ -55,7 +55,8 @@ class Evaluation:
 
     `coverage_90` and `_95`: the share of answerable questions whose first entry may be given
     directly while that share of everything given is right. `meant`: the share of searches that
-    the embedder helped, with its weights by kind; without one the name is empty.
+    the embedder helped, with its weights by kind; without one the name is empty. `lost`: ids that
+    answerable questions name and that the base does not have.
     """
 
     cases: int
@@ -81,6 +82,7 @@ class Evaluation:
     faq_weight: float | None = None
     doc_weight: float | None = None
     meant: float = 0.0
+    lost: tuple[str, ...] = ()
 
 
 async def outcomes(kb: KnowledgeBase, asked: Iterable[Case], clock: Clock) -> list[Outcome]:
@@ -118,7 +120,11 @@ async def _outcome(
 async def evaluate(kb: KnowledgeBase, asked: Sequence[Case], clock: Clock) -> Evaluation:
     """Ask every case and count."""
     await _get_ready(kb, asked)
-    return await _counted(kb, await outcomes(kb, asked, clock))
+    seen = await _counted(kb, await outcomes(kb, asked, clock))
+    entries = await kb.entries.all()
+    known = {one.uid for one in entries} | {one.source for one in entries}
+    named = {name for case in asked if case.kind == "in" for name in case.rel}
+    return replace(seen, lost=tuple(sorted(named - known)))
 
 
 async def evaluate_itself(kb: KnowledgeBase, clock: Clock) -> Evaluation:

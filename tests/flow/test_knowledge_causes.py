@@ -27,7 +27,7 @@ from tests.flow.test_knowledge_bad_files import NEEDED, locked_pdf
 from tests.flow.test_knowledge_files import here, parsed_of, pdf_of, word
 from tests.flow.test_knowledge_words import call
 
-PLACES = {"cause.in_file", "cause.in_line", "cause.other"}
+PLACES = {"cause.in_file", "cause.in_line", "cause.at_line", "cause.other"}
 LATIN = {"PDF", "UTF", "GB", "OCR", "Word", "JSON", "docx", "FAQ", "MB", "pip", "install", "rel"}
 LATIN |= {"frontdesk", "files", "kind", "text", "near", "far", "question", "questions", "answer"}
 LATIN |= {"answers", "in"}
@@ -200,7 +200,7 @@ async def test_what_fails_elsewhere_is_told_in_the_readers_language_too(
 
 def test_a_test_set_with_a_mistake_is_told_by_its_line(tmp_path: Path) -> None:
     with pytest.raises(KnowledgeError) as caught:
-        cases("mine.jsonl", '{"text": "A"}\n{"text": "B", "kind": "middle"}\n')
+        cases("mine.jsonl", '{"text": "A", "rel": ["a"]}\n{"text": "B", "kind": "middle"}\n')
     place, colon, why = causes.why(caught.value, "zh").partition("：")
     assert place + colon == "mine.jsonl 第 2 行："
     assert chinese(why)
@@ -208,6 +208,21 @@ def test_a_test_set_with_a_mistake_is_told_by_its_line(tmp_path: Path) -> None:
     with pytest.raises(KnowledgeError) as caught:
         load_cases(tmp_path / "odd.jsonl")
     assert causes.why(caught.value, "zh") == "odd.jsonl：编码不是 UTF-8；请另存为 UTF-8"
+    (tmp_path / "odd.jsonl").write_text("\n")
+    with pytest.raises(KnowledgeError) as caught:
+        load_cases(tmp_path / "odd.jsonl")
+    assert causes.why(caught.value, "zh") == "odd.jsonl：文件里没有问题"
+
+
+@pytest.mark.parametrize("line", ['{"text": "A"}', '{"text": "A", "kind": "in", "rel": []}'])
+def test_an_answerable_question_names_what_answers_it(line: str) -> None:
+    with pytest.raises(KnowledgeError) as caught:
+        cases("", line)
+    told = causes.why(caught.value, "zh")
+    assert told == '第 1 行：kind 为 "in" 的问题须有 "rel"：能回答它的条目编号'
+    assert causes.why(caught.value, "en").startswith("line 1: ")
+    with pytest.raises(KnowledgeError):
+        cases("", '{"text": " ", "kind": "far"}')
 
 
 async def test_a_file_that_the_platform_does_not_give_is_named() -> None:
@@ -217,7 +232,8 @@ async def test_a_file_that_the_platform_does_not_give_is_named() -> None:
 def test_every_cause_of_the_catalogue_is_walked_here() -> None:
     known = {key for key in catalogue("en") if key.startswith("cause.")}
     columns = {f"cause.column_{name}" for name in loaders._COLUMNS}
-    tested = {"cause.not_case", "cause.not_utf8", "cause.not_fetched"}
+    tested = {"cause.not_case", "cause.not_utf8", "cause.not_fetched", "cause.no_rel"}
+    tested |= {"cause.no_cases", "cause.cases_many", "cause.cases_slow"}  # the last two on a page
     assert known == SENT.keys() | ELSEWHERE.keys() | PLACES | columns | tested
     assert csv.field_size_limit() < 140_000
 

@@ -159,11 +159,26 @@ def test_eval_of_a_file_and_of_the_base_itself(filled: Inside, tmp_path: Path) -
     seen = json.loads(filled("kb", "eval", "cases.jsonl", "--json").stdout)
     assert (seen["cases"], seen["recall_1"]) == (2, 1.0)
     assert "R@1 1.00" in filled("kb", "eval", "cases.jsonl").stdout
+    assert seen["lost"] == []
+    (tmp_path / "cases.jsonl").write_text('{"text": "is my dog allowed", "rel": ["pest"]}')
+    assert "not in the base (1): pest" in filled("kb", "eval", "cases.jsonl").stdout
     assert json.loads(filled("kb", "eval", "--json").stdout)["cases"] > 6
     (tmp_path / "cases.jsonl").write_text('{"kind": "in"}\n')
     failed = filled("kb", "eval", "cases.jsonl")
     assert failed.returncode == 1
     assert "line 1" in failed.stderr
+
+
+def test_a_test_set_with_a_mistake_beside_the_sources_is_told_and_they_come_in(
+    inside: Inside, tmp_path: Path
+) -> None:
+    (tmp_path / "kb").mkdir()
+    (tmp_path / "kb" / "faq.csv").write_text(FAQ)
+    (tmp_path / "kb" / "my-eval.jsonl").write_text('{"text": "When?"}\n')
+    made = inside("kb", "import", "kb")
+    assert made.returncode == 1
+    assert "2 added" in made.stdout
+    assert 'my-eval.jsonl, line 1: a question of the kind "in" needs "rel"' in made.stderr
 
 
 def test_explaining_and_gaps(filled: Inside) -> None:

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from bot.errors import KnowledgeError
 from bot.knowledge.cases import cases
+from bot.knowledge.causes import refused
 from bot.knowledge.evaluate import evaluate
 from bot.knowledge.terms import language
 from bot.web.admin.behind import Visit
@@ -95,7 +95,7 @@ async def take_in(visit: Visit) -> web.Response:
     """
     upload = visit.upload
     if upload is None or not upload.content:
-        raise KnowledgeError("expected a file that holds something")
+        raise refused("cause.no_text", upload.name if upload else "")
     with TemporaryDirectory() as folder:
         path = Path(folder) / upload.name
         await asyncio.to_thread(path.write_bytes, upload.content)
@@ -146,14 +146,14 @@ async def measure(visit: Visit) -> web.Response:
 
     Raises KnowledgeError naming the line that is no case.
     """
-    asked = cases("test set", visit.fields.get("cases", ""))
+    asked = cases("", visit.fields.get("cases", ""))
     if not asked or len(asked) > CASES_MAX:
-        raise KnowledgeError(f"test set: expected 1 to {CASES_MAX} lines, found {len(asked)}")
+        raise refused("cause.cases_many", found=len(asked), most=CASES_MAX)
     try:
         async with asyncio.timeout(MEASURE_SECONDS), _measuring:
             result = await evaluate(visit.behind.knowledge, asked, visit.behind.clock)
     except TimeoutError:
-        raise KnowledgeError(f"test set: not done within {MEASURE_SECONDS:.0f} s") from None
+        raise refused("cause.cases_slow", seconds=round(MEASURE_SECONDS)) from None
     await visit.note("knowledge measured", str(len(asked)))
     return visit.page("measure.html", result=result, most=CASES_MAX)
 
