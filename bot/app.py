@@ -333,9 +333,9 @@ class Service:
         """`frontdesk kb import` of a second process."""
         return await take_in(self._desk.knowledge, Path(path), refit=True)
 
-    async def _change(self, **asked: str) -> None:
+    async def _change(self, **asked: str) -> dict[str, Any]:
         """`frontdesk kb add`, `edit`, `remove` and `rollback` of a second process."""
-        await change(self._desk.knowledge, **asked)
+        return await change(self._desk.knowledge, **asked)
 
     async def _until_answered(self, ending: asyncio.Task[object]) -> None:
         """All input is in; wait until the line is empty."""

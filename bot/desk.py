@@ -34,7 +34,7 @@ from bot.engine.skills.run import Fetch
 from bot.engine.summary import Summariser
 from bot.errors import UserError
 from bot.knowledge.base import KnowledgeBase
-from bot.knowledge.imports import Progress, quiet
+from bot.knowledge.imports import ImportReport, Progress, quiet
 from bot.knowledge.meaning import Vectors
 from bot.model import build_model, probe
 from bot.model.build import build_embedder, usable
@@ -295,20 +295,23 @@ async def take_in(
 
 async def change(
     knowledge: KnowledgeBase, *, word: str, target: str, answer: str = "", by: str = "cli"
-) -> None:
-    """`add`, `edit` and `remove` of an entry, or `rollback` to a state. `target` is the question,
-    the entry or the state. Raises what entries raise.
+) -> dict[str, Any]:
+    """`add`, `edit` and `remove` of an entry, or `rollback` to a state; the ImportReport as JSON.
+
+    `target` is the question, the entry or the state. Raises what entries raise.
     """
     match word:
         case "add":
-            await knowledge.entries.add(target, answer, by=by)
+            report = await knowledge.entries.add(target, answer, by=by)
         case "edit":
-            await knowledge.entries.edit(target, by=by, answer=answer)
+            report = await knowledge.entries.edit(target, by=by, answer=answer)
         case "remove":
-            await knowledge.entries.remove(target, by=by)
+            report = await knowledge.entries.remove(target, by=by)
         case "rollback":
             if target not in {str(one.id) for one in await knowledge.entries.generations()}:
                 raise UserError("kb.no_generation", number=target)
-            await knowledge.entries.rollback(int(target), by=by)
+            report = ImportReport(generation=await knowledge.entries.rollback(int(target), by=by))
         case _:
             raise UserError("kb.usage")
+    made: dict[str, Any] = msgspec.to_builtins(report)
+    return made

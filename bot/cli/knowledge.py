@@ -323,23 +323,32 @@ def _read(loaded: Loaded, work: Callable[[Desk], Awaitable[T]]) -> T:
 def _change(
     level: str, word: str, target: str, answer: str = "", *, said: str, uid: str = ""
 ) -> int:
+    from bot.engine import knowledge_text as told
+
     loaded = _begin(level)
-    asyncio.run(_changed(loaded, word=word, target=target, answer=answer))
-    click.echo(say(locale_of(loaded), said, uid=uid or target, number=target))
+    report = asyncio.run(_changed(loaded, word=word, target=target, answer=answer))
+    locale = locale_of(loaded)
+    key = "kb.edited" if word == "add" and report.changed else said
+    lines = [say(locale, key, uid=uid or target, number=target)]
+    click.echo(printable("\n".join([*lines, *told.twins(report.twins, locale)])))
     return 0
 
 
-async def _changed(loaded: Loaded, **arguments: str) -> None:
+async def _changed(loaded: Loaded, **arguments: str) -> ImportReport:
     """By the running desk, or by ourselves when none is running."""
+    import msgspec
+
     from bot.control import call, socket_path
     from bot.desk import change, open_desk
     from bot.errors import DeskDown
+    from bot.knowledge.imports import ImportReport
 
     try:
-        await call(socket_path(loaded.config.database), "kb_change", **arguments)
+        found = await call(socket_path(loaded.config.database), "kb_change", **arguments)
     except DeskDown:
         async with open_desk(loaded) as desk:
-            await change(desk.knowledge, **arguments)
+            found = await change(desk.knowledge, **arguments)
+    return msgspec.convert(found, ImportReport)
 
 
 def _show(found: Any, as_json: bool, text: Callable[[], str]) -> None:  # noqa: FBT001  # a flag as click gives it

@@ -126,8 +126,11 @@ def test_an_added_faq_is_found_and_its_id_is_told(filled: Inside) -> None:
     assert "Yes, within five days." in filled("kb", "show", uid).stdout
     assert "within five days" in filled("kb", "search", "Norway").stdout
     again = filled("kb", "add", "Do you ship to Norway?", "No.")
-    assert again.stdout.split()[-1] == uid
-    assert filled("kb", "list").stdout.count("Norway") == 1
+    assert again.stdout == f"Changed: {uid}\n"
+    clash = filled("kb", "add", "do you ship to NORWAY please", "Maybe.").stdout
+    assert f"Careful: {uid} and desk#" in clash
+    assert "answer differently" in clash
+    assert filled("kb", "list").stdout.casefold().count("norway") == 2
     for words in (("", "x"), ("x", " "), ("x", "y" * 200_000), ("alone",)):
         assert filled("kb", "add", *words).returncode == 2
 
@@ -195,8 +198,9 @@ def _desk_that_runs(path: Path, told: list[dict[str, str]]) -> Iterator[None]:
     up, down = threading.Event(), threading.Event()
 
     async def serve() -> None:
-        async def change(**asked: str) -> None:
+        async def change(**asked: str) -> dict[str, int]:
             told.append(asked)
+            return {"generation": 2}
 
         server = ControlServer(path, {"kb_change": change})
         await server.start()
