@@ -224,7 +224,13 @@ async def build_engine(desk: Desk, *, fetch: FetchUpTo | None = None) -> tuple[E
 def _kb(desk: Desk, fetch: FetchUpTo | None) -> KnowledgeWords:
     """The word /kb; it drafts entries where there is a language model."""
     drafting = Drafting(desk.knowledge, desk.model) if speaks(desk.config) else None
-    return KnowledgeWords(desk.knowledge, desk.clock, drafting=drafting, fetch=fetch)
+    return KnowledgeWords(
+        desk.knowledge,
+        desk.clock,
+        drafting=drafting,
+        fetch=fetch,
+        timezone=desk.config.desk.timezone,
+    )
 
 
 def _skills(desk: Desk, fetch: Fetch | None) -> Skills:

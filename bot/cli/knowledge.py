@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -133,7 +134,7 @@ def history(level: str, uid: str, limit: int, *, as_json: bool) -> int:
 
     loaded = _begin(level)
     past = _read(loaded, lambda desk: desk.knowledge.entries.history(uid, limit=limit))
-    _show(past, as_json, lambda: told.history(past, locale_of(loaded)))
+    _show(past, as_json, lambda: told.history(past, locale_of(loaded), zone=_zone(loaded)))
     return 0
 
 
@@ -162,7 +163,7 @@ def show(level: str, uid: str, *, as_json: bool) -> int:
     loaded = _begin(level)
     view = _read(loaded, lambda desk: desk.knowledge.entries.show(uid))
     past = _read(loaded, lambda desk: desk.knowledge.entries.history(uid, limit=20))
-    _show(view, as_json, lambda: told.entry(view, past, locale_of(loaded)))
+    _show(view, as_json, lambda: told.entry(view, past, locale_of(loaded), zone=_zone(loaded)))
     return 0
 
 
@@ -221,7 +222,8 @@ def rollback(level: str, number: int | None) -> int:
         return _change(level, "rollback", str(number), said="kb.rolled_back")
     loaded = _begin(level)
     known = _read(loaded, lambda desk: desk.knowledge.entries.generations())
-    click.echo(printable(told.generations(known, locale_of(loaded), word="frontdesk kb rollback")))
+    word, zone = "frontdesk kb rollback", _zone(loaded)
+    click.echo(printable(told.generations(known, locale_of(loaded), word=word, zone=zone)))
     return 0
 
 
@@ -307,6 +309,10 @@ def _begin(level: str) -> Loaded:
     loaded = load()
     log_to_stderr(loaded, level or "warning")
     return loaded
+
+
+def _zone(loaded: Loaded) -> ZoneInfo:
+    return ZoneInfo(loaded.config.desk.timezone)
 
 
 def _read(loaded: Loaded, work: Callable[[Desk], Awaitable[T]]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, tzinfo
 
 from bot.engine.drafting import Draft
 from bot.i18n import say
@@ -17,6 +17,7 @@ from bot.knowledge.imports import DESK, ImportReport
 from bot.knowledge.meaning import Health
 from bot.knowledge.port import Generation, Revision, StoredEntry
 from bot.knowledge.twins import Twin
+from bot.stats.span import local
 from bot.types import Findings
 
 LINE_MAX = 200
@@ -57,8 +58,8 @@ def listed(entries: Sequence[StoredEntry], locale: str, *, most: int) -> str:
     return "\n".join(lines)
 
 
-def entry(view: EntryView, past: Sequence[Revision], locale: str) -> str:
-    """An entry whole, and who changed it lately."""
+def entry(view: EntryView, past: Sequence[Revision], locale: str, *, zone: tzinfo = UTC) -> str:
+    """An entry whole, and who changed it lately, on the zone's clocks."""
     kind = say(locale, "kb.kind_faq" if view.kind == "faq" else "kb.kind_doc")
     source = say(locale, "kb.by_hand") if view.source == DESK else view.source
     lines = [" · ".join(filter(None, (view.uid, kind, view.locale, source))), view.title]
@@ -68,20 +69,22 @@ def entry(view: EntryView, past: Sequence[Revision], locale: str) -> str:
     if view.url:
         lines.append(view.url)
     if past:
-        lines += ["", say(locale, "kb.history"), *_changes(past, locale)]
+        lines += ["", say(locale, "kb.history"), *_changes(past, locale, zone)]
     return "\n".join(lines)
 
 
-def history(past: Sequence[Revision], locale: str) -> str:
+def history(past: Sequence[Revision], locale: str, *, zone: tzinfo = UTC) -> str:
     """Who changed what and when, newest first."""
-    return "\n".join(_changes(past, locale, named=True)) or say(locale, "kb.no_history")
+    return "\n".join(_changes(past, locale, zone, named=True)) or say(locale, "kb.no_history")
 
 
-def _changes(past: Sequence[Revision], locale: str, *, named: bool = False) -> list[str]:
+def _changes(
+    past: Sequence[Revision], locale: str, zone: tzinfo, *, named: bool = False
+) -> list[str]:
     return [
         " · ".join(
             (
-                _when(one.at),
+                _when(one.at, zone),
                 by(one.by, locale),
                 _did(one, locale) + (f" {one.uid}" if named and one.uid else ""),
             )
@@ -265,7 +268,7 @@ def _measured(seen: Evaluation, locale: str) -> list[str]:
     ]
 
 
-def generations(known: Sequence[Generation], locale: str, *, word: str) -> str:
+def generations(known: Sequence[Generation], locale: str, *, word: str, zone: tzinfo = UTC) -> str:
     """The states that can be gone back to; `word` is what goes back, where this is read."""
     if not known:
         return say(locale, "kb.no_generations")
@@ -273,7 +276,7 @@ def generations(known: Sequence[Generation], locale: str, *, word: str) -> str:
     for one in known:
         mark = " *" if one.live else ""
         note = _noted(_line(one.note), locale)
-        lines.append(f"{one.id}{mark} · {_when(one.at)} · {by(one.by, locale)} · {note}")
+        lines.append(f"{one.id}{mark} · {_when(one.at, zone)} · {by(one.by, locale)} · {note}")
     return "\n".join(lines)
 
 
@@ -328,5 +331,5 @@ def _percent(number: float | None) -> str:
     return "—" if number is None else f"{number:.0%}"
 
 
-def _when(at: int) -> str:
-    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M}"
+def _when(at: int, zone: tzinfo) -> str:
+    return f"{local(at, zone):%Y-%m-%d %H:%M}"

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path, PurePath
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from bot.engine import knowledge_text as told
 from bot.engine.commands import ADMINS, Call, Command
@@ -79,7 +80,9 @@ class KnowledgeWords:
         *,
         drafting: Drafting | None = None,
         fetch: Fetch | None = None,
+        timezone: str = "UTC",
     ) -> None:
+        self._zone = ZoneInfo(timezone)
         self._kb = knowledge
         self._clock = clock
         self._drafting = drafting
@@ -149,10 +152,12 @@ class KnowledgeWords:
     async def _show(self, uid: str, call: Call) -> str:
         _given(uid)
         entry = await self._kb.entries.show(uid)
-        return told.entry(entry, await self._kb.entries.history(uid, limit=5), call.locale)
+        past = await self._kb.entries.history(uid, limit=5)
+        return told.entry(entry, past, call.locale, zone=self._zone)
 
     async def _history(self, uid: str, call: Call) -> str:
-        return told.history(await self._kb.entries.history(uid, limit=HISTORY), call.locale)
+        past = await self._kb.entries.history(uid, limit=HISTORY)
+        return told.history(past, call.locale, zone=self._zone)
 
     async def _export(self, call: Call) -> ReplyEvent:
         """All FAQs as a file; not where others look on."""
@@ -206,7 +211,8 @@ class KnowledgeWords:
         """Without a number the states are shown: "the one before" means another one each time."""
         known = await self._kb.entries.generations()
         if not number.isdecimal():
-            return told.generations(known, call.locale, word="/kb rollback"), ""
+            shown = told.generations(known, call.locale, word="/kb rollback", zone=self._zone)
+            return shown, ""
         if len(number) > STATE_DIGITS:
             raise UserError("kb.no_generation", number=f"{number[:STATE_DIGITS]}…")
         target = int(number)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 import bot
+from bot.config import DeskConfig
 from bot.engine.commands import Call
 from bot.engine.drafting import Drafting
 from bot.engine.knowledge_words import CHINESE, KnowledgeWords
@@ -30,6 +33,7 @@ from bot.types import (
     Say,
     Sender,
 )
+from tests.contract.stores import HandClock
 from tests.fakes.scripted import ScriptedModel
 from tests.flow.spoken import ADMIN, ANN, GROUP, Spoken, spoken
 
@@ -158,6 +162,17 @@ async def test_who_changed_what_is_told_in_the_readers_language() -> None:
         await desk.say(f"/kb remove {uid}", ADMIN)
         assert f"removed {uid}" in (await desk.say("/kb history", ADMIN)).text
         assert f" · #1 · 删除 {uid}" in (await desk.say("/kb 回退", ADMIN)).text
+
+
+async def test_changes_are_told_in_the_desks_time() -> None:
+    clock = HandClock()
+    here = DeskConfig(answers="strict", timezone="Asia/Shanghai")
+    async with spoken(desk=here, clock=clock) as desk:
+        await desk.say("/kb add Do you engrave? | Yes.", ADMIN)
+        at = datetime.fromtimestamp(clock.now() / 1000, ZoneInfo("Asia/Shanghai"))
+        [entry] = await desk.desk.knowledge.entries.all()
+        for word in ("history", f"show {entry.uid}", "rollback"):
+            assert f"{at:%Y-%m-%d %H:%M}" in (await desk.say(f"/kb {word}", ADMIN)).text
 
 
 async def test_the_faqs_are_given_as_a_file_in_private_only() -> None:
