@@ -20,7 +20,7 @@ NOT_THERE = -1
 NUMBER_LENGTH = 16
 """Digits from which on SQLite might not hold it."""
 
-_CONFIRM = re.compile(r"send\s+(\S+)", re.IGNORECASE)
+_CONFIRM = re.compile(r"send(?:\s+(\S+))?", re.IGNORECASE)
 _STATUS = re.compile(r"(?:status|进度)(?:\s+(\S+))?", re.IGNORECASE)
 _STOP = re.compile(r"(?:stop|停止)(?:\s+(#?\d+))?", re.IGNORECASE | re.ASCII)
 """With any other word behind it, it is the beginning of a text."""
@@ -59,7 +59,7 @@ class Broadcasting:
             if stopped is not None:
                 return await self._stop(stopped[1] or "")
             if confirmed is not None:
-                return await self._start(confirmed[1], call)
+                return await self._start(confirmed[1] or "", call)
             return await self._draft(call.argument)
 
         async for event in audited("broadcast", call, decide):
@@ -84,6 +84,8 @@ class Broadcasting:
 
     async def _start(self, code: str, call: Call) -> Decision:
         """It goes out; a code is good once, for its author, for a quarter of an hour."""
+        if not code:
+            raise UserError("access.broadcast_no_code")
         at = self._clock.now()
         if await self._broadcasts.draft(code, call.person.id, at=at) is None:
             raise UserError("access.broadcast_code", code=code[:ARGUMENT_SHOWN])

@@ -110,12 +110,12 @@ def interrupting(intake: Intake) -> Intake:
 
 
 def _courtesy(text: str) -> Step | None:
-    """A greeting, thanks, or a plain wish for a person."""
+    """A greeting, thanks, or a plain wish for a person or for help with the desk itself."""
     match _phrases().get(_bare(text)):
         case None | "drop":
             return None
-        case "person":
-            return Run(word="person", argument="")
+        case "person" | "help" as word:
+            return Run(word=word, argument="")
         case meaning:
             return Courtesy(key=f"courtesy.{meaning}")
 

@@ -243,6 +243,7 @@ BAD = [
     ("/audit 100000", "access.bad_number"),
     ("/audit yesterday", "access.bad_number"),
     ("/broadcast", "access.broadcast_usage"),
+    ("/broadcast send", "access.broadcast_no_code"),
     ("/broadcast send 000000", "access.broadcast_code"),
     ("/broadcast " + "x" * 10_000_000, "access.broadcast_long"),
 ]

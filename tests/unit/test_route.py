@@ -43,6 +43,9 @@ def said(text: str, *attachments: Attachment) -> IncomingMessage:
         ("人工", "person", ""),
         ("转人工！", "person", ""),
         ("Talk to a human.", "person", ""),
+        ("Help!", "help", ""),
+        ("what can you do?", "help", ""),
+        ("你能做什么？", "help", ""),
     ],
 )
 def test_a_command_or_a_plain_wish_runs_its_word(text: str, word: str, argument: str) -> None:
