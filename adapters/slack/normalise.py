@@ -27,6 +27,7 @@ _QUIET = frozenset(("quiet", "be quiet", "安静", "别说话", "不要说话"))
 _FIRST = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _BETWEEN = " \t:："
 """Between a word and what stands behind it."""
+_PERSON = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^<>]*)?>")
 _STOP = re.compile(r"^stop:(\d+)$")
 SHORTCUT = re.compile(r"(thread|message):([a-z][a-z0-9_-]{0,31})", re.ASCII)
 """The callback id of a message shortcut: what it is about, and the command that it says."""
@@ -242,7 +243,7 @@ def _said(body: Json, me: Me, setting: Setting, delivery: str) -> IncomingMessag
     if not directed and not (setting.party and setting.context):
         return None
     shown = readable(text, me=me.user, people=setting.people)
-    words = _words(shown, setting, addressed=called or place.private)
+    words = _about(_words(shown, setting, addressed=called or place.private), text, me, setting)
     at = position(event["ts"])
     return IncomingMessage(
         key=semantic_key(me, event["channel"], event["ts"]),
@@ -291,6 +292,16 @@ def _words(text: str, setting: Setting, *, addressed: bool) -> str:
     word, rest = (first[0].lower(), text[first.end() :]) if first else ("", "")
     behind = setting.words.get(word)
     return f"/{word} {rest.lstrip(_BETWEEN)}" if behind and behind.fullmatch(rest) else text
+
+
+def _about(words: str, text: str, me: Me, setting: Setting) -> str:
+    """Whom a command begins with stays the person mentioned: the name may be another's as well."""
+    command, _, rest = words.partition(" ")
+    others = (one for one in _PERSON.findall(text) if me.user not in mentioned(one))
+    if not command.startswith("/") or (first := next(others, None)) is None:
+        return words
+    rest, name = rest.lstrip(), readable(first, me=me.user, people=setting.people)
+    return f"{command} {first}{rest.removeprefix(name)}" if rest.startswith(name) else words
 
 
 def _bare(text: str) -> str:

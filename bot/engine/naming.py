@@ -16,7 +16,7 @@ NAME_WORDS = 8
 _MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>", re.ASCII)  # Slack's own form of @name
 _NUMBER = re.compile(r"#(\d{1,15})", re.ASCII)
 _IDENTITY = re.compile(r"([a-z]+):(?:([^/\s]+)/)?([^/\s]+)", re.ASCII)
-_CERTAIN = re.compile(r"<@[^>\s]+>|#\d{1,15}(?!\w)|[a-z]+:[^\s:：,，]+|\d+(?!\w)", re.ASCII)
+_CERTAIN = re.compile(r"<@[^>]+>|#\d{1,15}(?!\w)|[a-z]+:[^\s:：,，]+|\d+(?!\w)", re.ASCII)
 """What can only be meant as somebody, wherever it stands first."""
 _FIRST = re.compile(r"[^\s:：,，]+")
 _BETWEEN = " \t\r\n:：,，"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from bot.errors import (
     PlatformRefused,
     PlatformUnavailable,
 )
+from bot.types import Sender
 from tests.fakes.slack import BOT, payloads
 
 ME = Me(account="T0DESK", user=BOT, bot="B0BOT")
@@ -79,6 +81,29 @@ def test_only_what_can_be_no_question_is_taken_for_a_command(
     message = normalise(said(text), ME, NOW).message
     assert message is not None
     assert (message.text, message.alone) == (words, alone)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("/ban <@U7> rude to <@U8>", "/ban <@U7> rude to @U8"),
+        ("/ban <@U7|Ann Lee>: rude", "/ban <@U7|Ann Lee>: rude"),
+        ("/ban  <@U9>", "/ban <@U9>"),
+        ("/ban @Ann Lee", "/ban @Ann Lee"),
+        ("/explain why <@U7> says so", "/explain why @U7 says so"),
+        ("ask <@U7> about it", "ask @U7 about it"),
+    ],
+)
+def test_whom_a_command_is_about_is_known_by_the_mention_and_not_by_a_name(
+    text: str, words: str
+) -> None:
+    """Anybody may call themselves as somebody else does."""
+    people = {"U9": Sender(user="U9", name="Ann Lee")}
+    setting = replace(NOW, people=people)
+    for body in (said(f"<@{BOT}> {text}"), said(text, channel="D1", kind="im")):
+        message = normalise(body, ME, setting).message
+        assert message is not None
+        assert message.text == words
 
 
 def test_a_group_message_needs_a_mention_like_a_channel() -> None:
