@@ -114,7 +114,7 @@ def explained(found: Explanation, locale: str) -> str:
         for term in sorted(found.terms, key=lambda term: -term.share)[:20]
     )
     lines = [
-        *_decided(found, locale),
+        *decided(found, locale),
         "",
         " · ".join(f"{name} {number:.2f}" for name, number in found.signs),
         say(locale, "kb.terms", terms=terms or "—"),
@@ -130,12 +130,12 @@ def explained(found: Explanation, locale: str) -> str:
     return "\n".join(lines)
 
 
-def _decided(found: Explanation, locale: str) -> list[str]:
+def decided(found: Explanation, locale: str) -> list[str]:
     """What is done with the first entry, and what speaks against more."""
-    decided = found.decision
-    if decided == "grounded" and found.not_quoted:
-        decided = "model_only"
-    lines = [say(locale, f"kb.decided_{decided}")]
+    decision = found.decision
+    if decision == "grounded" and found.not_quoted:
+        decision = "model_only"
+    lines = [say(locale, f"kb.decided_{decision}")]
     if found.exact and not found.not_direct:
         return [*lines, say(locale, "kb.asked_exactly")]
     sure = {"scope": f"{found.scope:.2f}", "top": f"{found.p_top:.2f}"}

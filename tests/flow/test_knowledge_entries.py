@@ -21,6 +21,7 @@ from bot.knowledge.terms import language
 from bot.types import Earlier
 from storage.passages import PassageStore
 from tests.fakes.inline_database import InlineDatabase
+from tests.flow.office import office
 
 SHOP = Path(bot.__file__).parent / "samples" / "shop"
 
@@ -141,6 +142,17 @@ async def test_explain_shows_terms_candidates_and_decision(kb: KnowledgeBase) ->
     assert told.decision == "abstain"
     assert next(term for term in told.terms if term.term == "steak").rows == 0
     assert sum(term.share for term in told.terms) == pytest.approx(1.0)
+
+
+async def test_the_page_that_explains_says_the_same_words() -> None:
+    async with office() as here:
+        await here.login()
+        await here.desk.desk.knowledge.entries.add("Do you rent lamps?", "No.", by="t")
+        page = (await here.get("/knowledge/ask?q=where%20are%20lamps%20repaired")).text
+        assert say("en", "kb.direct_not") in page
+        assert say("en", "kb.lack_sure", found="", needed="").partition(":")[0] in page
+        page = (await here.get("/knowledge/ask?q=do%20you%20rent%20lamps")).text
+        assert say("en", "kb.asked_exactly") in page
 
 
 MISSES = Path(__file__).parent.parent / "data" / "near-misses.jsonl"

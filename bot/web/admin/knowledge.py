@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from bot.engine.knowledge_text import decided
 from bot.knowledge.cases import cases
 from bot.knowledge.causes import refused
 from bot.knowledge.evaluate import evaluate
@@ -119,7 +120,8 @@ async def ask(visit: Visit) -> web.Response:
     if question.strip():
         locale = language(question) or visit.locale
         found = await visit.behind.knowledge.explain(question, locale=locale)
-    return visit.page("ask.html", question=question, found=found)
+    why = decided(found, visit.locale)[1:] if found else []
+    return visit.page("ask.html", question=question, found=found, why=why)
 
 
 async def generations(visit: Visit) -> web.Response:
