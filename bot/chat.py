@@ -13,7 +13,7 @@ from pathlib import Path
 from bot.app import Service
 from bot.config import Config, HttpConfig, Loaded
 from bot.desk import Desk, open_desk
-from bot.errors import AlreadyRunning, UserError
+from bot.errors import AlreadyRunning, Cause, UserError
 from bot.i18n import say
 from bot.knowledge.causes import told
 from bot.knowledge.imports import ImportReport
@@ -131,14 +131,18 @@ async def _converse(desk: Desk, folder: str, *, tell: Tell, locale: str) -> int:
 
 
 def _learning(desk: Desk, folder: str, note: Callable[[str], None], locale: str) -> Learning:
-    """The folder as a served desk follows it, but told where the talk is."""
+    """The folder as a served desk follows it, but told where the talk is, and each failure once."""
+    known: set[Cause] = set()
 
     def heard(report: ImportReport) -> None:
         if report.moved:
             counts = ("added", "changed", "removed")
             note(say(locale, "console.learnt", **{name: getattr(report, name) for name in counts}))
         for problem in report.failed:
-            note(say(locale, "cli.import_failed", text=told(problem, locale)))
+            if problem not in known:
+                note(say(locale, "cli.import_failed", text=told(problem, locale)))
+        known.clear()
+        known.update(report.failed)
 
     watch = desk.config.knowledge.watch
     return Learning(

@@ -22,7 +22,7 @@ LOOK_SECONDS = 30.0
 
 
 Told = Callable[[ImportReport], None]
-"""Called after each import of the folder."""
+"""Called after each import of the folder, and with what else could not be read."""
 
 
 def logged(report: ImportReport) -> None:
@@ -80,7 +80,9 @@ class Learning:
                 await self._look()
                 await self._renew()
                 await self._measure()
-            except (KnowledgeError, StorageError) as error:
+            except KnowledgeError as error:
+                self._told(ImportReport(generation=0, failed=(causes.cause_of(error),)))
+            except StorageError as error:
                 log.warning("knowledge_not_kept_up", error=str(error))
             await self._clock.sleep(self._every)
 

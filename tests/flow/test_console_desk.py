@@ -135,6 +135,8 @@ def test_the_folder_is_followed_while_somebody_sits_here(tmp_path: Path) -> None
     session.until("›")
     (folder / "more.csv").write_text("question,answer\nWho is Otto?,Our cat.\n", "utf-8")
     session.until("0 added, 1 changed, 0 removed")
+    folder.rename(tmp_path / "elsewhere")
+    session.until("there is no such folder")
     session.press("Who is Otto?\r")
     session.until("Our cat.")
     session.until("›")
@@ -143,6 +145,7 @@ def test_the_folder_is_followed_while_somebody_sits_here(tmp_path: Path) -> None
     session.until("Goodbye.")
     assert session.ended() == 0
     assert "Traceback" not in session.paper
+    assert session.paper.count("the answer is empty") == 1, "each failure is told once"
 
 
 def test_piped_questions_are_answered_from_the_folder(tmp_path: Path) -> None:
