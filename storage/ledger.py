@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from bot.ports import Beside
-from bot.types import Gap, LedgerRow, Outcome, Route, Usage
+from bot.types import Gap, LedgerRow, Outcome, Person, PersonId, Route, Usage
 from storage.database import Database, Row, Tx
 from storage.rows import number, number_or_none, real_or_none, string, word
 
@@ -73,10 +73,11 @@ def _ledger_row(row: Row) -> LedgerRow:
 
 async def _askers(tx: Tx, time: dict[str, int]) -> tuple[tuple[str, int], ...]:
     rows = await tx.run("askers_between", **time, limit=ASKERS_MAX)
-    return tuple(
-        (f"{string(row, 'name') or '—'} (#{number(row, 'person')})", number(row, "requests"))
-        for row in rows
-    )
+    return tuple((_asker(row).listed, number(row, "requests")) for row in rows)
+
+
+def _asker(row: Row) -> Person:
+    return Person(id=PersonId(number(row, "person")), name=string(row, "name"))
 
 
 async def _gaps(tx: Tx, time: dict[str, int]) -> tuple[Gap, ...]:

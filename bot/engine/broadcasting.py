@@ -10,7 +10,7 @@ from bot.engine.commands import ADMINS, Call, Command
 from bot.errors import UserError
 from bot.i18n import say
 from bot.ports import Broadcasts, Clock, Progress
-from bot.types import DraftBroadcast, Notice, ReplyEvent, Say, Scalar, StartBroadcast
+from bot.types import DraftBroadcast, Notice, Person, ReplyEvent, Say, Scalar, StartBroadcast
 
 BROADCAST_MAX = 3500
 """Characters: one message on every platform (Telegram shows 4,096 UTF-16 units in one)."""
@@ -144,7 +144,7 @@ def _told(found: Progress, locale: str) -> str:
     if not found.whole and not found.stopped:
         lines.append(say(locale, "access.broadcast_spreading"))
     if found.unknowns:
-        names = ", ".join(f"{name or '—'} (#{person})" for person, name in found.unknowns)
+        names = ", ".join(Person(id=id_, name=name).listed for id_, name in found.unknowns)
         lines.append(say(locale, "access.broadcast_unknowns", names=names))
     return "\n".join(lines)
 

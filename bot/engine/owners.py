@@ -78,7 +78,7 @@ class Owners:
                 raise UserError("access.ban_usage")
             person, reason = await self._naming.whom_and_why(call)
             if person.id == call.person.id or person.role is Role.ADMIN:
-                raise UserError("access.not_them", name=_name(person))
+                raise UserError("access.not_them", name=person.listed)
             return _banned(person, _cut(reason))
 
         async for event in audited("ban", call, decide):
@@ -96,7 +96,7 @@ class Owners:
 
     def _kept_out(self, banned: Banned) -> str:
         since = "—" if banned.at is None else f"{local(banned.at, self._zone):%Y-%m-%d %H:%M}"
-        return " · ".join(filter(None, (since, _name(banned.person), banned.reason)))
+        return " · ".join(filter(None, (since, banned.person.listed, banned.reason)))
 
     async def _unban(self, call: Call) -> AsyncIterator[ReplyEvent]:
         async def decide() -> Decision:
@@ -152,17 +152,13 @@ class Owners:
         yield done()
 
 
-def _name(person: Person) -> str:
-    return f"{person.name or '—'} (#{person.id})"
-
-
 def _cut(text: str) -> str:
     return text if len(text) <= REASON_MAX else text[: REASON_MAX - 1] + "…"
 
 
 def _banned(person: Person, reason: str) -> Decision:
     """Kept out; the reason stands beside the name wherever those who run the desk see it."""
-    values: dict[str, Scalar] = {"name": _name(person)}
+    values: dict[str, Scalar] = {"name": person.listed}
     return Decision(
         key="access.banned_because" if reason else "access.banned",
         values=values | {"reason": reason} if reason else values,
@@ -179,7 +175,7 @@ def _freed(person: Person) -> Role:
 def _role(key: str, person: Person, role: Role, *, allowed: bool) -> Decision:
     return Decision(
         key=key,
-        values={"name": _name(person)},
+        values={"name": person.listed},
         detail=f"#{person.id}",
         changes=(SetRole(person=person.id, role=role, allowed=allowed),),
     )
@@ -191,7 +187,7 @@ def _quota_of(person: Person, count: str | None, locale: str) -> Decision:
         answers, key, detail = person.quota, "access.quota_shown", ""
     else:
         answers, key, detail = _answers(count), "access.quota_set", count
-    values: dict[str, Scalar] = {"name": _name(person), "quota": _quota_text(answers, locale)}
+    values: dict[str, Scalar] = {"name": person.listed, "quota": _quota_text(answers, locale)}
     changes = () if count is None else (SetQuota(person=person.id, answers=answers),)
     return Decision(
         key=key, values=values, detail=f"#{person.id} {detail}".strip(), changes=changes

@@ -138,8 +138,8 @@ def _spent(whole: Bucket, locale: str) -> Iterator[str]:
 def _routes(whole: Bucket, locale: str) -> Iterator[str]:
     yield say(locale, "stats.routes")
     for route, count in whole.routes.items():
-        share = percent(count / whole.requests)
-        yield f"{say(locale, f'stats.route_{route}')}: {grouped(count)} · {share}"
+        name, share = say(locale, f"stats.route_{route}"), percent(count / whole.requests)
+        yield f"{name} · {grouped(count)} · {share}"
 
 
 def _table(

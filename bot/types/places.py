@@ -86,3 +86,8 @@ class Person:
     role: Role = Role.CUSTOMER
     allowed: bool = False
     quota: int | None = None
+
+    @property
+    def listed(self) -> str:
+        """As lists show them: the name with the number, which alone is there for the nameless."""
+        return f"{self.name} (#{self.id})" if self.name else f"#{self.id}"

@@ -89,8 +89,8 @@ async def test_the_statistics_of_a_recorded_day_equal_a_hand_count() -> None:
     lines = text.splitlines()
     assert "Requests: 6" in lines
     assert "Succeeded: 6 · 100%" in lines
-    assert "Not known: 3 · 50.0%" in lines
-    assert "Command: 3 · 50.0%" in lines
+    assert "Not known · 3 · 50.0%" in lines
+    assert "Command · 3 · 50.0%" in lines
     assert "Found good: 33.3% of 3 verdicts" in lines
     assert "Busiest: 10:00 (6)" in lines
     unanswered = lines.index("Most asked without an answer")
