@@ -20,6 +20,7 @@ from bot.knowledge.port import (
     Head,
     Hits,
     Kin,
+    Pick,
     Revision,
     SourceFile,
     StoredEntry,
@@ -71,50 +72,24 @@ class PassageStore:
     async def find(
         self, terms: Sequence[str], norm: str, choose: Choose, *, limit: Mapping[str, int]
     ) -> Hits:
-        async def work(tx: Tx) -> Hits:
-            live = (await tx.run("kb_live"))[0]
-            generation = integer(live["generation"])
-            rows: dict[str, int] = {kind: integer(live[f"{kind}_rows"]) for kind in KINDS}
-            exact = await tx.run("kb_find_exact", norm=norm, live=generation) if norm else ()
-            found: list[Candidate] = []
-            total: dict[str, int] = {}
-            for kind in KINDS:
-                if not rows[kind] or not terms:
-                    continue
-                counts = await self._frequencies(tx, kind, terms, generation)
-                for term, count in counts.items():
-                    total[term] = total.get(term, 0) + count
-                chosen = choose(counts, rows[kind])
-                if chosen:
-                    match = " OR ".join(f'"{term}"' for term in chosen)
-                    result = await tx.run(
-                        f"kb_find_{kind}", match=match, live=generation, limit=limit[kind]
-                    )
-                    found.extend(map(candidate_of, result))
-            return Hits(
-                generation=generation,
-                rows=rows,
-                frequencies=total,
-                exact=tuple(map(candidate_of, exact)),
-                found=tuple(found),
-                calibration=str(live["calibration"]),
-            )
-
-        return await self._database.read(work)
+        return await self._database.read(partial(self._found, terms, norm, choose, limit))
 
     async def fetch(self, candidates: Sequence[Candidate], *, around: int = 0) -> list[Passage]:
-        async def work(tx: Tx) -> list[Passage]:
-            ids = json.dumps([candidate.entry for candidate in candidates])
-            entries = {integer(row["id"]): row for row in await tx.run("kb_fetch", ids=ids)}
-            return [
-                passage_of(
-                    found,
-                    entries[found.entry],
-                    await _text(tx, found, entries[found.entry], around),
-                )
-                for found in candidates
-                if found.entry in entries
-            ]
+        return await self._database.read(partial(_fetched, candidates, around))
+
+    async def search(
+        self,
+        terms: Sequence[str],
+        norm: str,
+        choose: Choose,
+        pick: Pick[T],
+        *,
+        limit: Mapping[str, int],
+        around: int,
+    ) -> tuple[T, list[Passage]]:
+        async def work(tx: Tx) -> tuple[T, list[Passage]]:
+            made, shown = pick(await self._found(terms, norm, choose, limit, tx))
+            return made, await _fetched(shown, around, tx)
 
         return await self._database.read(work)
 
@@ -234,6 +209,42 @@ class PassageStore:
 
         return await self._database.read(work)
 
+    async def _found(
+        self,
+        terms: Sequence[str],
+        norm: str,
+        choose: Choose,
+        limit: Mapping[str, int],
+        tx: Tx,
+    ) -> Hits:
+        live = (await tx.run("kb_live"))[0]
+        generation = integer(live["generation"])
+        rows: dict[str, int] = {kind: integer(live[f"{kind}_rows"]) for kind in KINDS}
+        exact = await tx.run("kb_find_exact", norm=norm, live=generation) if norm else ()
+        found: list[Candidate] = []
+        total: dict[str, int] = {}
+        for kind in KINDS:
+            if not rows[kind] or not terms:
+                continue
+            counts = await self._frequencies(tx, kind, terms, generation)
+            for term, count in counts.items():
+                total[term] = total.get(term, 0) + count
+            chosen = choose(counts, rows[kind])
+            if chosen:
+                match = " OR ".join(f'"{term}"' for term in chosen)
+                result = await tx.run(
+                    f"kb_find_{kind}", match=match, live=generation, limit=limit[kind]
+                )
+                found.extend(map(candidate_of, result))
+        return Hits(
+            generation=generation,
+            rows=rows,
+            frequencies=total,
+            exact=tuple(map(candidate_of, exact)),
+            found=tuple(found),
+            calibration=str(live["calibration"]),
+        )
+
     async def _retire(self, change: Switch) -> None:
         """Mark what goes, some at a time; it is live until the switch."""
         for start in range(0, len(change.retired), _SWITCH_BATCH):
@@ -349,6 +360,18 @@ async def _remove(tx: Tx, entry: int) -> None:
         await tx.run(f"kb_unindex_{_index(str(row['role']))}", id=row["id"], terms=row["terms"])
     await tx.run("kb_drop_texts", entry=entry)
     await tx.run("kb_drop_entry", entry=entry)
+
+
+async def _fetched(candidates: Sequence[Candidate], around: int, tx: Tx) -> list[Passage]:
+    ids = json.dumps([candidate.entry for candidate in candidates])
+    entries = {integer(row["id"]): row for row in await tx.run("kb_fetch", ids=ids)}
+    return [
+        passage_of(
+            found, entries[found.entry], await _text(tx, found, entries[found.entry], around)
+        )
+        for found in candidates
+        if found.entry in entries
+    ]
 
 
 async def _text(tx: Tx, candidate: Candidate, entry: Row, around: int) -> str:

@@ -23,7 +23,7 @@ from bot.knowledge.followup import better, foreign, joined
 from bot.knowledge.gaps import Cluster, clusters
 from bot.knowledge.imports import FILE_MAX, Importer, ImportReport, Progress, quiet
 from bot.knowledge.looked import Hidden, Looked, judge, nothing, with_meaning
-from bot.knowledge.port import Candidate, Passages
+from bot.knowledge.port import Candidate, Hits, Passages
 from bot.knowledge.rank import NEIGHBOUR, ask, choose, rank
 from bot.knowledge.terms import fingerprint, terms
 from bot.types import Earlier, Findings, Followed, Passage
@@ -116,16 +116,22 @@ class KnowledgeBase:
         Never raises for any text; a question that reads like a stored one is found exactly.
         `before` is an earlier question that this one leans on.
         """
-        looked = await self.look(question, locale=locale, before=before)
-        return await self._findings(looked, limit=limit)
+        return (await self._searched(question, locale=locale, before=before, limit=limit))[1]
 
-    async def _findings(self, looked: Looked, *, limit: int) -> Findings:
-        """What a search is worth to the engine."""
-        if looked.seen is not None and self._dense is not None:
-            self._dense.helped()
+    async def _searched(
+        self, question: str, *, locale: str, limit: int, before: str = ""
+    ) -> tuple[Looked, Findings]:
+        """A search with its parts, and what it is worth to the engine."""
+        if self._dense is None:
+            looked, passages = await self._at_once(question, before, locale, limit)
+        else:
+            looked = await self.look(question, locale=locale, before=before)
+            passages = await self.passages(looked, limit=limit)
+            if looked.seen is not None:
+                self._dense.helped()
         judged = judge(looked)
-        return Findings(
-            passages=await self.passages(looked, limit=limit),
+        return looked, Findings(
+            passages=passages,
             scope=judged.scope,
             p_top=judged.p_top,
             in_scope=judged.in_scope,
@@ -141,8 +147,7 @@ class KnowledgeBase:
 
         Free of any model call; the surer of the two is returned, with the wording it was found by.
         """
-        looked = await self.look(question, locale=locale)
-        alone = await self._findings(looked, limit=limit)
+        looked, alone = await self._searched(question, locale=locale, limit=limit)
         own = alone.direct or foreign(question, looked.asked.unknown)
         leaning = None if own else joined(question, earlier)
         if leaning is None:
@@ -170,18 +175,8 @@ class KnowledgeBase:
 
     async def passages(self, looked: Looked, *, limit: int) -> tuple[Passage, ...]:
         """What a search found, read whole; exact hits first."""
-        exact = {candidate.entry: candidate for candidate in looked.exact}
-        others = (one.best.candidate for one in looked.ranked if one.entry not in exact)
-        shown = [*exact.values(), *others][:limit]
-        scores = {one.best.candidate.id: one.score for one in looked.ranked}
-        found = await self._passages.fetch(shown, around=NEIGHBOUR)
-        sure = {candidate.id for candidate in looked.exact}
-        return tuple(
-            replace(one, score=1.0, exact=True)
-            if one.id in sure
-            else replace(one, score=scores[one.id])
-            for one in found
-        )
+        found = await self._passages.fetch(_shown(looked, limit), around=NEIGHBOUR)
+        return _scored(looked, found)
 
     async def look(
         self,
@@ -208,8 +203,35 @@ class KnowledgeBase:
 
     async def _worded(self, question: str, *, locale: str, hidden: Hidden, before: str) -> Looked:
         """The search by words."""
-        wanted = list(dict.fromkeys(terms(question) + terms(before)))
-        hits = await self._passages.find(wanted, fingerprint(question), choose, limit=CANDIDATES)
+        hits = await self._passages.find(
+            _wanted(question, before), fingerprint(question), choose, limit=CANDIDATES
+        )
+        return self._ranked(hits, question, before, locale=locale, hidden=hidden)
+
+    async def _at_once(
+        self, question: str, before: str, locale: str, limit: int
+    ) -> tuple[Looked, tuple[Passage, ...]]:
+        """The search by words with its passages; ranked where the store reads, so in one go."""
+        question, before = question[:QUESTION_MAX], before[:QUESTION_MAX]
+
+        def pick(hits: Hits) -> tuple[Looked, Sequence[Candidate]]:
+            looked = self._ranked(hits, question, before, locale=locale, hidden=nothing)
+            return looked, _shown(looked, limit)
+
+        looked, found = await self._passages.search(
+            _wanted(question, before),
+            fingerprint(question),
+            choose,
+            pick,
+            limit=CANDIDATES,
+            around=NEIGHBOUR,
+        )
+        return looked, _scored(looked, found)
+
+    def _ranked(
+        self, hits: Hits, question: str, before: str, *, locale: str, hidden: Hidden
+    ) -> Looked:
+        """What the store found, ranked by words."""
         asked = ask(question, hits.frequencies, sum(hits.rows.values()), before=before)
         found = [row for row in hits.found if not hidden(row)]
         ranked = tuple(rank(asked, found, locale=locale))
@@ -279,6 +301,30 @@ class _Words:
 
     async def look(self, question: str, *, locale: str, hidden: Hidden = nothing) -> Looked:
         return await self._kb.look(question, locale=locale, hidden=hidden, words_only=True)
+
+
+def _wanted(question: str, before: str) -> list[str]:
+    """The terms to ask the index for."""
+    return list(dict.fromkeys(terms(question) + terms(before)))
+
+
+def _shown(looked: Looked, limit: int) -> list[Candidate]:
+    """A row of each entry that was found, exact ones first."""
+    exact = {candidate.entry: candidate for candidate in looked.exact}
+    others = (one.best.candidate for one in looked.ranked if one.entry not in exact)
+    return [*exact.values(), *others][:limit]
+
+
+def _scored(looked: Looked, found: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The passages with what the search says of each."""
+    scores = {one.best.candidate.id: one.score for one in looked.ranked}
+    sure = {candidate.id for candidate in looked.exact}
+    return tuple(
+        replace(one, score=1.0, exact=True)
+        if one.id in sure
+        else replace(one, score=scores[one.id])
+        for one in found
+    )
 
 
 def _exact(rows: Sequence[Candidate], locale: str) -> list[Candidate]:

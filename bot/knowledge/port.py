@@ -6,11 +6,13 @@ Nobody but the knowledge base speaks to the store; the engine sees `ports.Knowle
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from bot.types import Gap, Passage, value
+
+T = TypeVar("T")
 
 
 @value
@@ -176,6 +178,12 @@ class Hits:
     calibration: str
 
 
+Pick = Callable[[Hits], tuple[T, Sequence[Candidate]]]
+"""From what was found to what is made of it, and the candidates to be shown. Pure: it runs where
+the store reads, perhaps twice.
+"""
+
+
 class Passages(Protocol):
     """The store of the knowledge base. One writer at a time stages and switches."""
 
@@ -187,6 +195,19 @@ class Passages(Protocol):
 
     async def fetch(self, candidates: Sequence[Candidate], *, around: int = 0) -> list[Passage]:
         """The passages these texts belong to, same order; chunks with `around` neighbours."""
+        ...
+
+    async def search(
+        self,
+        terms: Sequence[str],
+        norm: str,
+        choose: Choose,
+        pick: Pick[T],
+        *,
+        limit: Mapping[str, int],
+        around: int,
+    ) -> tuple[T, list[Passage]]:
+        """`find`, and `fetch` what `pick` picks of it: one snapshot, and one way to the store."""
         ...
 
     async def next_generation(self) -> int:

@@ -151,6 +151,23 @@ async def test_an_exact_question_is_found_whatever_its_terms_weigh(store: Passag
     assert [row.text for row in hits.exact] == ["What is it?"]
 
 
+async def test_searching_in_one_go_is_finding_picking_and_fetching(store: Passages) -> None:
+    await make_live(store, faq("red lamp"), faq("blue lamp"), faq("green chair"))
+    hits = await find(store, "blue lamp")
+    picked = sorted(hits.found, key=lambda row: -row.id)[:1]
+    again, shown = await store.search(
+        terms("blue lamp"),
+        fingerprint("blue lamp"),
+        choose,
+        lambda seen: (seen, sorted(seen.found, key=lambda row: -row.id)[:1]),
+        limit=LIMIT,
+        around=1,
+    )
+    assert again == hits
+    assert [one.title for one in shown] == ["blue lamp"]
+    assert shown == await store.fetch(picked, around=1)
+
+
 async def test_a_chunk_comes_with_its_neighbours_and_no_more(store: Passages) -> None:
     from bot.knowledge.chunk import Section
 
