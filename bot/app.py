@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import signal
 from collections.abc import Callable, Collection, Sequence
@@ -50,6 +51,9 @@ async def run(loaded: Loaded) -> int:
         for build in platforms(loaded.config):
             service.join(build(desk, service.commands))
         await service.learning.begin()
+        # What stands now stands to the end. Looked through again and again for garbage, it takes a
+        # tenth of a reply's CPU and holds up all replies for some 80 ms at a time.
+        gc.freeze()
         return await service.run()
 
 

@@ -7,6 +7,7 @@ import json
 import logging
 import random
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
@@ -47,8 +48,10 @@ START_WAIT_MAX = 30.0
 RESPONSES = 1_000
 """Response URLs kept at hand for the later parts of an answer."""
 
-_PRIVATE = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, interval=1.2)
-_SHARED = Limits(text_max=TEXT_MAX, measure=measure, spans_max=300, interval=3.0)
+_PRIVATE = Limits(
+    text_max=TEXT_MAX, measure=measure, spans_max=300, interval=1.2, burst_seconds=0.005
+)
+_SHARED = replace(_PRIVATE, interval=3.0)
 _STREAMED = Limits(
     text_max=TEXT_MAX, measure=measure, spans_max=300, interval=0.7, growth=1.1, interval_max=3.0
 )

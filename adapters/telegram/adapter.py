@@ -44,6 +44,8 @@ CAPTION_MAX = 1024
 PRIVATE_SECONDS = 1.0
 GROUP_SECONDS = 3.0
 """How far apart frames may be wanted; the pace may spread them further."""
+BURST_SECONDS = 0.005
+"""Less than an eye can see, and more than the bytes of one burst take to be read."""
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -107,7 +109,9 @@ class TelegramAdapter:
 
     def limits(self, place: Place) -> Limits:
         interval = PRIVATE_SECONDS if is_private(place) else GROUP_SECONDS
-        limits = Limits(text_max=TEXT_MAX, measure=utf16_len, interval=interval)
+        limits = Limits(
+            text_max=TEXT_MAX, measure=utf16_len, interval=interval, burst_seconds=BURST_SECONDS
+        )
         return self._drafts.within(limits, place) if self._drafts else limits
 
     def ready(self, place: Place, *, final: bool) -> float:

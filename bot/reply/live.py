@@ -103,6 +103,7 @@ class LiveReply:
         self._midway = False
         self._waiting = not self._parts
         self._goal: tuple[Frame, ...] | None = None
+        self._named: tuple[Frame | None, str] = None, ""
 
     # --- what the reply is ---------------------------------------------------------------
 
@@ -237,7 +238,7 @@ class LiveReply:
         if self._frame_at is not None:
             return self._frame_at + self._interval
         if len(self.text.strip()) >= self._limits.first_characters:
-            return self._text_at
+            return self._text_at + self._limits.burst_seconds
         return self._text_at + self._limits.first_seconds
 
     def _frame(self) -> Action | None:
@@ -354,9 +355,15 @@ class LiveReply:
         part = self._parts[i] if i < len(self._parts) else _Part()
         if part.ref is None:
             return Post(part=i, frame=frame)
-        if not self._limits.edits or part.shown == shown_hash(frame):
+        if not self._limits.edits or part.shown == self._hash(frame):
             return None
         return Edit(part=i, ref=part.ref, frame=frame, frozen=frozen)
+
+    def _hash(self, frame: Frame) -> str:
+        """Its `shown_hash`; the same frame is asked for again and again until it stands."""
+        if frame is not self._named[0]:
+            self._named = frame, shown_hash(frame)
+        return self._named[1]
 
     def _away(self, i: int) -> Action | None:
         """The call that takes a surplus message away, or empties it where none can be."""
@@ -383,7 +390,7 @@ class LiveReply:
         self._flying = False
         while len(self._parts) <= action.part:
             self._parts.append(_Part())
-        self._parts[action.part] = _Part(ref, shown_hash(action.frame))
+        self._parts[action.part] = _Part(ref, self._hash(action.frame))
         self._drafting.vanished()
         if not (self._limits.edits and self._limits.placeholder):
             self._note_shown(now, stands=True)
@@ -391,7 +398,7 @@ class LiveReply:
     def edited(self, action: Edit, now: float) -> None:
         """The message shows the frame."""
         self._flying = False
-        self._parts[action.part].shown = shown_hash(action.frame)
+        self._parts[action.part].shown = self._hash(action.frame)
         if self._texted:
             self._note_shown(now, stands=True)
 

@@ -41,6 +41,7 @@ class Markdown:
         self._done: list[RichText] = []
         self._looked = 0
         self._last: tuple[str, bool, RichText] = "", True, RichText(text="")
+        self._parsed: tuple[str, list[Token]] = "", []
 
     def __call__(self, text: str, *, final: bool) -> RichText:
         """The rich text; not `final`: the end is still open."""
@@ -54,7 +55,7 @@ class Markdown:
             self._source, self._done, self._looked = "", [], 0
         self._advance(text)
         tail = text[len(self._source) :]
-        tokens = blocks(tail if final else _sure(tail))
+        tokens = self._blocks(tail if final else _sure(tail))
         pieces = self._done + list(_pieces(tokens, _last_inline(tokens, final=final)))
         return joined((piece for piece in pieces if piece.text), "\n\n")
 
@@ -70,7 +71,7 @@ class Markdown:
         self._looked = limit
         tail = text[len(self._source) :]
         whole = text.count("\n", len(self._source), limit)
-        tokens = blocks(tail)
+        tokens = self._blocks(tail)
         starts = [i for i, t in enumerate(tokens) if t.level == 0 and t.nesting >= 0 and t.map]
         done = [i for i in starts if (lines := tokens[i].map) and lines[0] < whole]
         if len(done) < 2:
@@ -79,6 +80,12 @@ class Markdown:
         self._done.extend(piece for piece in _pieces(tokens[:last], None) if piece.text)
         first = (tokens[last].map or [0])[0]
         self._source += "".join(line + "\n" for line in tail.split("\n")[:first])
+
+    def _blocks(self, text: str) -> list[Token]:
+        """The blocks of this text; a tail in which nothing is finished is asked for twice."""
+        if self._parsed[0] != text:
+            self._parsed = text, blocks(text)
+        return self._parsed[1]
 
 
 def render(text: str, *, final: bool = True) -> RichText:

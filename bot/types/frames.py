@@ -75,6 +75,8 @@ class Limits:
     `first_characters` or `first_seconds`, whichever comes first, start the visible text; then
     frames follow `interval` apart, growing by `growth` up to `interval_max`. With `drafts` the
     growing end of a text is shown as a draft, and a message only when it is full or finished.
+    For `burst_seconds` the first characters wait for the rest of what comes at one go: an answer
+    that is there at once then takes one call instead of two.
     """
 
     text_max: int
@@ -84,6 +86,7 @@ class Limits:
     spans_max: int = 95
     first_characters: int = 20
     first_seconds: float = 0.3
+    burst_seconds: float = 0.0
     interval: float = 1.0
     interval_max: float = 6.0
     growth: float = 1.3

@@ -71,6 +71,15 @@ def test_first_text_at_twenty_characters_or_three_tenths() -> None:
     assert (late.due(1.29), edit(late, 1.3)) == (None, "short")
 
 
+def test_an_answer_that_is_there_at_one_go_takes_one_call() -> None:
+    """Its first characters wait for the rest of the burst, and a stream's no longer than that."""
+    live = opened(replace(LIMITS, burst_seconds=0.005))
+    live.grow("0123456789" * 3, 1.0)
+    assert (live.due(1.004), live.next_at(1.004)) == (None, 1.005)
+    live.grow("the rest", 1.004)
+    assert edit(live, 1.005) == "0123456789" * 3 + "the rest"
+
+
 def test_no_frame_is_spent_on_a_text_that_shows_nothing_yet() -> None:
     """The head of a table cannot be judged: the placeholder stays, and the next words wait not."""
     live = opened()
