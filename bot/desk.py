@@ -189,7 +189,6 @@ async def build_engine(desk: Desk, *, fetch: FetchUpTo | None = None) -> tuple[E
         speaks=speaks(config),
         estimate=tokens,
         context_tokens=min((model.context_tokens for model in config.models), default=0),
-        summaries=stores.summaries,
     )
     continuing = Continuing(config.desk, answerer, skills, stores.continuations)
     commands = Commands(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.ports import AuditEntry, Banned, Spent
 from bot.types import (
@@ -27,20 +28,24 @@ class SqlSpending:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def spent(self, person: PersonId, place: Place, *, minute: int, day: int) -> Spent:
+    async def spent(
+        self, person: PersonId, place: Place, *, minute: int, day: int, desk: bool
+    ) -> Spent:
         async def work(tx: Tx) -> Spent:
             counted = {"person": person, "minute": minute, "day": day, "since": min(minute, day)}
             own = (await tx.run("count_person", **counted))[0]
             chat = (await tx.run("count_chat", chat=chat_key(place), since=minute))[0]
-            desk = (await tx.run("count_desk", since=day))[0]
-            return Spent(
+            found = Spent(
                 person_minute=number(own, "minute"),
                 chat_minute=number(chat, "minute"),
                 person_day=number(own, "day"),
                 person_tokens=number(own, "tokens"),
-                desk_tokens=number(desk, "tokens"),
-                desk_cost=real_or_none(desk, "cost") or 0.0,
             )
+            if not desk:
+                return found
+            whole = (await tx.run("count_desk", since=day))[0]
+            cost = real_or_none(whole, "cost") or 0.0
+            return replace(found, desk_tokens=number(whole, "tokens"), desk_cost=cost)
 
         return await self._database.read(work)
 

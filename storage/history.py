@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.ports import Exchange
+from bot.ports import Exchange, Past, Summary
 from bot.types import AnswerId, MemoryId, Place, Turn
 from storage.database import Database, Row, Tx
 from storage.rows import number, string, word
@@ -20,6 +20,14 @@ class SqlHistory:
         async def work(tx: Tx) -> list[Turn]:
             rows = await tx.run("last_turns", memory=memory, limit=limit)
             return [turn_of(row) for row in reversed(rows)]
+
+        return await self._database.read(work)
+
+    async def past(self, memory: MemoryId, limit: int) -> Past:
+        async def work(tx: Tx) -> Past:
+            rows = await tx.run("last_turns", memory=memory, limit=limit)
+            turns = tuple(turn_of(row) for row in reversed(rows))
+            return Past(turns=turns, summary=await summary_of(tx, memory))
 
         return await self._database.read(work)
 
@@ -43,4 +51,16 @@ def turn_of(row: Row) -> Turn:
         said_at=number(row, "said_at"),
         name=string(row, "name"),
         tokens=number(row, "tokens"),
+    )
+
+
+async def summary_of(tx: Tx, memory: MemoryId) -> Summary | None:
+    """The summary in use."""
+    rows = await tx.run("find_summary", memory=memory)
+    if not rows:
+        return None
+    return Summary(
+        text=string(rows[0], "summary"),
+        through=number(rows[0], "summarised_seq"),
+        later=number(rows[0], "later"),
     )

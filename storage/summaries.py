@@ -5,8 +5,8 @@ from __future__ import annotations
 from bot.ports import Summary
 from bot.types import MemoryId, Turn
 from storage.database import Database, Tx
-from storage.history import turn_of
-from storage.rows import number, string
+from storage.history import summary_of, turn_of
+from storage.rows import number
 
 
 class SqlSummaries:
@@ -17,14 +17,7 @@ class SqlSummaries:
 
     async def last(self, memory: MemoryId) -> Summary | None:
         async def work(tx: Tx) -> Summary | None:
-            rows = await tx.run("find_summary", memory=memory)
-            if not rows:
-                return None
-            return Summary(
-                text=string(rows[0], "summary"),
-                through=number(rows[0], "summarised_seq"),
-                later=number(rows[0], "later"),
-            )
+            return await summary_of(tx, memory)
 
         return await self._database.read(work)
 

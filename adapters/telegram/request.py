@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 from urllib.request import getproxies
 
@@ -128,12 +129,7 @@ class AiohttpRequest(BaseRequest):
         connect = _given(connect_timeout, CONNECT_SECONDS)
         read = _given(read_timeout, READ_SECONDS)
         write = _given(write_timeout, UPLOAD_SECONDS if upload else WRITE_SECONDS)
-        limits = aiohttp.ClientTimeout(
-            total=connect + read + write,
-            connect=connect,
-            sock_connect=connect,
-            sock_read=read + write if upload else read,
-        )
+        limits = _limits(connect, read, write, upload=upload)
         status, body, hint = await self._exchange(method, url, _body(request_data), limits)
         if status == TOO_MANY:
             raise Flooded(retry_seconds(body, hint))
@@ -164,6 +160,16 @@ class AiohttpRequest(BaseRequest):
             async with self._session.request(method, url, timeout=limits, **body) as response:
                 hint = response.headers.get("Retry-After", "")
                 return response.status, await response.read(), hint
+
+
+@lru_cache(maxsize=16)  # most calls have the same
+def _limits(connect: float, read: float, write: float, *, upload: bool) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=connect + read + write,
+        connect=connect,
+        sock_connect=connect,
+        sock_read=read + write if upload else read,
+    )
 
 
 @contextmanager

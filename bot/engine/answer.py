@@ -15,7 +15,7 @@ from bot.engine.leaning import Leaning, Question
 from bot.engine.seam import going_on
 from bot.errors import ReplyRetracted, TooLong
 from bot.i18n import say
-from bot.ports import History, Knowledge, Model, Summaries, Summary
+from bot.ports import History, Knowledge, Model, Summary
 from bot.types import (
     ChatRequest,
     ChatTurn,
@@ -60,9 +60,7 @@ class Answerer:
         speaks: bool,
         estimate: Estimate,
         context_tokens: int,
-        summaries: Summaries | None = None,
     ) -> None:
-        self._summaries = summaries
         self._desk = desk
         self._leaning = Leaning(knowledge, history, model)
         self._history = history
@@ -211,10 +209,9 @@ class Answerer:
         self, question: Question, passages: Sequence[Passage], generation: int
     ) -> AsyncGenerator[ModelText | ModelReset | ModelDone | ReplyRetracted, None]:
         """The model's events; asked once more with half the history when the prompt is too long."""
-        turns: Sequence[Turn] = question.past or ()
-        if question.past is None:
-            turns = await self._history.last(question.memory, self._desk.history_turns)
-        past = await self._summaries.last(question.memory) if self._summaries else None
+        known = await self._history.past(question.memory, self._desk.history_turns)
+        turns: Sequence[Turn] = known.turns if question.past is None else question.past
+        past = known.summary
         if past is not None and question.past is None:  # what it covers need not be said twice
             turns = turns[max(0, len(turns) - past.later) :]
         budget = self._budget - (self._estimate(past.text) if past else 0)

@@ -213,7 +213,11 @@ class Engine:
             return asked
         now, zone = self._clock.now(), ZoneInfo(self._desk.timezone)
         spent = await self._spending.spent(
-            asked.person.id, asked.call.place, minute=now - MINUTE_MS, day=day(now, zone)[0]
+            asked.person.id,
+            asked.call.place,
+            minute=now - MINUTE_MS,
+            day=day(now, zone)[0],
+            desk=bool(self._access.tokens_per_day or self._access.cost_per_day),
         )
         role = asked.call.role
         may = verdict(spent, asked.person, role, self._access, now=now, zone=zone)

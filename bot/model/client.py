@@ -96,6 +96,9 @@ class HttpModel:
         self._session: aiohttp.ClientSession | None = None
         self._auth = auth_for(config)
         self._vitals = Vitals(config.name)
+        self._limits = aiohttp.ClientTimeout(
+            total=None, connect=self._patience.connect, sock_connect=self._patience.connect
+        )
 
     def health(self) -> tuple[ProviderHealth, ...]:
         """From real traffic only."""
@@ -170,9 +173,7 @@ class HttpModel:
                 data=wire.body(self._config, request),
                 headers=self._headers(),
                 allow_redirects=False,  # the key is for this host only
-                timeout=aiohttp.ClientTimeout(
-                    total=None, connect=self._patience.connect, sock_connect=self._patience.connect
-                ),
+                timeout=self._limits,
                 trace_request_ctx=restart,
             )
             if response.status == 200:

@@ -33,11 +33,32 @@ class People(Protocol):
         ...
 
 
+@value
+class Summary:
+    """What a memory held up to turn number `through`; `later` turns were said after that."""
+
+    text: str
+    through: int
+    later: int
+
+
+@value
+class Past:
+    """The newest turns of a memory, oldest first, and the summary in use at the same moment."""
+
+    turns: tuple[Turn, ...] = ()
+    summary: Summary | None = None
+
+
 class History(Protocol):
     """What was said, by memory, in order. Turns are added by settlements only."""
 
     async def last(self, memory: MemoryId, limit: int) -> list[Turn]:
         """The newest `limit` turns since the last fresh start, oldest first."""
+        ...
+
+    async def past(self, memory: MemoryId, limit: int) -> Past:
+        """The same, with what was said before them in a few sentences, if there is a summary."""
         ...
 
 
@@ -83,15 +104,6 @@ class Continuations(Protocol):
         more).
         """
         ...
-
-
-@value
-class Summary:
-    """What a memory held up to turn number `through`; `later` turns were said after that."""
-
-    text: str
-    through: int
-    later: int
 
 
 class Summaries(Protocol):
@@ -149,8 +161,14 @@ class Spent:
 class Spending(Protocol):
     """What is counted against limits. Commands, relays and refusals are free."""
 
-    async def spent(self, person: PersonId, place: Place, *, minute: int, day: int) -> Spent:
-        """Since `minute` and since `day` (ms); the chat is that of `place`, all threads of it."""
+    async def spent(
+        self, person: PersonId, place: Place, *, minute: int, day: int, desk: bool
+    ) -> Spent:
+        """Since `minute` and since `day` (ms); the chat is that of `place`, all threads of it.
+
+        Without `desk` what everybody together took is 0: it is the sum over all of the day's
+        answers, and no answer should pay for that while there is no such budget.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.ports import Past
 from bot.types import Await, Change, Forget, MemoryId, PersonId, UseSkill
 from storage import Stores
 from tests.contract.stores import HandClock, lease_one, message, put, settlement
@@ -81,6 +82,8 @@ async def test_a_summary_covers_turns_and_counts_those_after_it(desk: Stores) ->
     last = await desk.summaries.last(MEMORY)
     assert last is not None
     assert (last.text, last.through, last.later) == ("so far", 1, 4)
+    past = await desk.history.past(MEMORY, 3)
+    assert (past.summary, [turn.text for turn in past.turns]) == (last, ["a1", "q2", "a2"])
     assert [n for n, _ in await desk.summaries.uncovered(MEMORY, 9)] == [2, 3, 4, 5]
 
 
@@ -98,6 +101,7 @@ async def test_a_fresh_start_voids_the_summary_and_one_that_comes_late(desk: Sto
     await desk.summaries.put(MEMORY, "old", through=1)
     await _say(desk, 2, Forget(memory=MEMORY))
     assert await desk.summaries.last(MEMORY) is None
+    assert await desk.history.past(MEMORY, 9) == Past()
     await desk.summaries.put(MEMORY, "late", through=1)
     await _say(desk, 3, said=("q1", "a1"))
     assert await desk.summaries.last(MEMORY) is None

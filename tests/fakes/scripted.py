@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 
 from bot.errors import ModelError
+from bot.ports import Past
 from bot.types import (
     ChatRequest,
     Earlier,
@@ -71,6 +72,9 @@ class FixedHistory:
 
     async def last(self, memory: MemoryId, limit: int) -> list[Turn]:
         return self.turns[-limit:]
+
+    async def past(self, memory: MemoryId, limit: int) -> Past:
+        return Past(turns=tuple(self.turns[-limit:]))
 
 
 class NoTickets:
