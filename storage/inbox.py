@@ -210,12 +210,14 @@ class SqlInbox:
     ) -> None:
         now = self._clock.now()
 
-        async def work(tx: Tx) -> None:
-            await finish(tx, lease, settlement, state=state, error=error, now=now)
+        async def work(tx: Tx) -> bool:
+            return await finish(tx, lease, settlement, state=state, error=error, now=now)
 
-        await self._database.write(work)
+        more = await self._database.write(work)
         await self._follow(settlement, now=now)
-        self._bells.ring(WORK)  # the rest of the line, and what was forwarded, may be due
+        # Most settlements leave nothing to do, and looking for it costs two trips to the database.
+        if more or settlement.forwards or settlement.changes:
+            self._bells.ring(WORK)
 
     async def _follow(self, settlement: Settlement, *, now: int) -> None:
         """What a settlement begins and one transaction cannot hold; begun again after a crash."""

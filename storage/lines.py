@@ -47,10 +47,11 @@ async def lease_due(tx: Tx, grant: Grant, limit: int) -> list[Lease]:
     return leases
 
 
-async def put_to_sleep(tx: Tx, conversation: int, *, now: int) -> None:
-    """Nobody holds it; it wakes when the next of its messages is due, if there is one."""
+async def put_to_sleep(tx: Tx, conversation: int, *, now: int) -> bool:
+    """Nobody holds it; it wakes when the next of its messages is due. Whether there is one."""
     wake = (await tx.run("next_wake", conversation=conversation, now=now))[0]["wake_at"]
     await tx.run("release", id=conversation, wake_at=wake)
+    return wake is not None
 
 
 async def _lease(tx: Tx, row: Row, grant: Grant) -> Lease | None:

@@ -58,8 +58,11 @@ async def fence(tx: Tx, lease: Lease) -> int:
 
 async def finish(
     tx: Tx, lease: Lease, settlement: Settlement, *, state: int, error: str, now: int
-) -> None:
-    """End the lease with everything its settlement says. Raises LeaseLost."""
+) -> bool:
+    """End the lease with everything its settlement says; whether more waits in its line.
+
+    Raises LeaseLost.
+    """
     conversation = await fence(tx, lease)
     common = {
         "answer": lease.id,
@@ -83,7 +86,7 @@ async def finish(
     await tx.run("drop_signals", conversation=conversation)
     if settlement.outcome == "declined" and shared(lease.place):
         await tx.run("leave_party", conversation=conversation, sender=lease.sender.user)
-    await put_to_sleep(tx, conversation, now=now)
+    return await put_to_sleep(tx, conversation, now=now)
 
 
 async def _add_turns(tx: Tx, settlement: Settlement, lease: Lease) -> None:

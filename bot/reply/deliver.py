@@ -138,15 +138,14 @@ class _Delivery(Aside):
     async def run(self, events: AsyncIterator[ReplyEvent]) -> Settlement | None:
         """See `Deliverer.deliver`."""
         reader = asyncio.create_task(self._read(events))
-        watcher = asyncio.create_task(self._watch())
+        self._hold.on_stop = self._wake.set
         try:
             await self._follow(reader)
         except NotWelcome:
             return self._unreachable()
         finally:
-            for task in (reader, watcher):
-                task.cancel()
-            await asyncio.gather(reader, watcher, return_exceptions=True)
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
             if isinstance(events, AsyncGenerator):
                 await events.aclose()
         failure = None if reader.cancelled() else reader.exception()
@@ -165,11 +164,6 @@ class _Delivery(Aside):
                     self._wake.set()
         finally:
             self._wake.set()
-
-    async def _watch(self) -> None:
-        """Wake the caller when the person wants no more."""
-        await self._hold.stop.wait()
-        self._wake.set()
 
     def _take(self, event: ReplyEvent) -> bool:
         """Keep one event; whether there may be something to do because of it."""
@@ -248,7 +242,7 @@ class _Delivery(Aside):
 
     def _unwanted(self) -> bool:
         """The person wants no more of it. A command that only gives notice is over before that."""
-        if not (self._hold.stop.is_set() and self._record):
+        if not (self._hold.stopped and self._record):
             return False
         alone = self._hold.lease.messages[0].message.alone
         return self._hold.taken_back or self.live is not None or not alone

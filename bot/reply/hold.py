@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 
 from bot.errors import LeaseLost, StorageError
 from bot.ports import Clock, Inbox
@@ -14,18 +14,23 @@ RETRY_SECONDS = 1.0
 """Between attempts to renew while the storage is in trouble."""
 
 
+def _nobody() -> None:
+    """Who is woken by a stop before anybody shows the answer."""
+
+
 class Hold:
     """Holds one lease; `keep` runs beside the work and ends with it.
 
-    `stop` is set when the person wants no more of this answer, or its question was `edited` or
-    `deleted`, by key. `anchors`: what is on screen by part, also since the lease.
+    `stopped`: the person wants no more of this answer, or its question was `edited` or `deleted`,
+    by key; `on_stop` is called then. `anchors`: what is on screen by part, also since the lease.
     `shown`: all there is to say stands; only the settlement is left.
     `visible`: text of the answer stands there; `durable`: the whole of it is written down.
     """
 
     def __init__(self, lease: Lease, inbox: Inbox, clock: Clock) -> None:
         self.lease = lease
-        self.stop = asyncio.Event()
+        self.stopped = False
+        self.on_stop: Callable[[], None] = _nobody
         self.edited: dict[str, str] = {}
         self.deleted: set[str] = set()
         self.anchors = {anchor.part: anchor for anchor in lease.anchors}
@@ -87,13 +92,17 @@ class Hold:
                 named = signal.answer == self.lease.id
                 later = signal.answer is None and (signal.position or 0) > last
                 if named or later:
-                    self.stop.set()
+                    self._stop()
                     self.stopped_by.extend(filter(None, [signal.key]))
             case "edit" if signal.key in keys:
                 self.edited[signal.key] = signal.text or ""
-                self.stop.set()
+                self._stop()
             case "delete" if signal.key in keys:
                 self.deleted.add(signal.key)
-                self.stop.set()
+                self._stop()
             case _:
                 pass
+
+    def _stop(self) -> None:
+        self.stopped = True
+        self.on_stop()
