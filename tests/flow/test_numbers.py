@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
@@ -30,6 +29,7 @@ from bot.types import (
     Sender,
     Settlement,
 )
+from storage.driver import sqlite
 from tests.contract.stores import HandClock
 from tests.fakes.scripted import ScriptedModel
 from tests.fakes.telegram.core import FakeTelegram
@@ -384,7 +384,7 @@ async def test_the_running_desk_arms_it_at_start_and_posts_it_where_staff_read(
 
 def _timers(path: Path) -> list[tuple[str, int]]:
     """What waits to be due, and how long yet (ms)."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+    with closing(sqlite.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         rows = connection.execute(
             "SELECT body, due_at FROM inbox WHERE origin = 'timer' AND state = 0"
         ).fetchall()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from storage.driver import sqlite
 from tests.fakes.slack import BOT, FakeSlack
 from tests.flow.slack_desk import until
 from tests.flow.slack_service import says, served
@@ -29,7 +29,7 @@ async def slack() -> AsyncIterator[FakeSlack]:
 
 def verdicts(folder: Path) -> list[int]:
     """What is kept once the desk is closed, by person."""
-    with closing(sqlite3.connect(folder / "desk.db")) as db:
+    with closing(sqlite.connect(folder / "desk.db")) as db:
         return [good for (good,) in db.execute("SELECT good FROM feedback ORDER BY person")]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Protocol
 import pytest
 
 from bot.i18n import say
+from storage.driver import sqlite
 from tests.fakes.glm import FakeGlm, says
 from tests.fakes.slack import FakeSlack
 from tests.flow.running import Running, running, until
@@ -133,7 +133,7 @@ def stopped(front: Front) -> bool:
 
 
 def outcomes(folder: Path) -> list[str]:
-    with contextlib.closing(sqlite3.connect(folder / "desk.db")) as db:
+    with contextlib.closing(sqlite.connect(folder / "desk.db")) as db:
         rows = db.execute("SELECT outcome FROM inbox WHERE origin = 'user' ORDER BY position, id")
         return [outcome for (outcome,) in rows]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 from bot.i18n import LOCALES, say
+from storage.driver import sqlite
 from tests.fakes.glm import computed, says
 from tests.fakes.telegram import Chat, FakeTelegram
 from tests.flow.running import ADMIN, Running, running, until
@@ -22,7 +22,7 @@ def slow(run: Running) -> None:
 
 
 def outcomes(database: Path) -> list[str]:
-    with contextlib.closing(sqlite3.connect(database)) as db:
+    with contextlib.closing(sqlite.connect(database)) as db:
         rows = db.execute("SELECT outcome FROM inbox WHERE origin = 'user' ORDER BY position, id")
         return [outcome for (outcome,) in rows]
 
@@ -97,7 +97,7 @@ async def test_an_edited_question_is_answered_anew_in_the_same_message(tmp_path:
         await until(lambda: run.telegram.screen(chat) == ["Tables."], 5)
         assert asked(run)[-1] == "Tables?"
         await until(lambda: run.service.idle)
-    with contextlib.closing(sqlite3.connect(tmp_path / "desk.db")) as db:
+    with contextlib.closing(sqlite.connect(tmp_path / "desk.db")) as db:
         assert [t for (t,) in db.execute("SELECT text FROM turn")] == ["Tables?", "Tables."]
 
 

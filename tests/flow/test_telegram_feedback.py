@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from pathlib import Path
 
 from bot.i18n import say
 from bot.types import Place
+from storage.driver import sqlite
 from tests.fakes.glm import says
 from tests.fakes.telegram import Chat, FakeTelegram, Shown
 from tests.flow.running import Running, running, until
@@ -21,7 +21,7 @@ def labels(shown: Shown) -> list[str]:
 
 def verdicts(database: Path) -> list[tuple[int, int, int]]:
     """(answer, person, good), of a desk that has ended: locks are the process's."""
-    with contextlib.closing(sqlite3.connect(database)) as db:
+    with contextlib.closing(sqlite.connect(database)) as db:
         return db.execute("SELECT answer, person, good FROM feedback ORDER BY person").fetchall()
 
 
