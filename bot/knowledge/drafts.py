@@ -11,7 +11,15 @@ import msgspec
 
 from bot.knowledge.chunk import BELOW, Section, pieces
 from bot.knowledge.port import EntryDraft, StoredEntry, TextDraft
-from bot.knowledge.terms import TERMS_VERSION, fingerprint, kin, language, mass, terms
+from bot.knowledge.terms import (
+    TERMS_VERSION,
+    fingerprint,
+    kin,
+    language,
+    mass,
+    parted,
+    terms,
+)
 
 _LINK = re.compile(r"\]\([^)\s]*\)")
 
@@ -97,25 +105,26 @@ def _document(
 
 
 def _asking(role: Literal["question", "alias"], text: str, norm: str, locale: str) -> TextDraft:
-    found = _found(text)
+    every, single = parted(_plain(text))
+    found = dict.fromkeys(every)
     return TextDraft(
         role=role,
         text=text,
         norm=norm,
         terms=" ".join(found),
         mass=mass(found),
-        kin=kin(found, locale),
+        kin=kin(single, locale),
     )
 
 
 def _chunk(text: str, searched: str) -> TextDraft:
-    found = _found(searched)
+    found = dict.fromkeys(terms(_plain(searched)))
     return TextDraft(role="chunk", text=text, norm="", terms=" ".join(found), mass=mass(found))
 
 
-def _found(text: str) -> dict[str, None]:
-    """The distinct terms, in order; an address behind a link says nothing."""
-    return dict.fromkeys(terms(_LINK.sub("]", text) if "](" in text else text))
+def _plain(text: str) -> str:
+    """An address behind a link says nothing."""
+    return _LINK.sub("]", text) if "](" in text else text
 
 
 def _entry(

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from bot.clock import Clock
 from bot.errors import Cause, KnowledgeError
 from bot.knowledge.causes import cause_of, error_of, refused, unread
@@ -344,7 +346,7 @@ class Difference:
             self._same.add(uid)
             return None
         self.after[uid] = draft.hash
-        return draft if uid == draft.uid else replace(draft, uid=uid)
+        return draft if uid == draft.uid else msgspec.structs.replace(draft, uid=uid)
 
 
 def _stands(draft: EntryDraft, live: Head) -> bool:

@@ -10,7 +10,6 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 import msgspec
@@ -271,7 +270,9 @@ def _distinct(found: Sequence[EntryDraft]) -> list[EntryDraft]:
     renamed = []
     for draft in found:
         seen[draft.uid] = count = seen.get(draft.uid, 0) + 1
-        renamed.append(draft if count == 1 else replace(draft, uid=f"{draft.uid}-{count}"))
+        renamed.append(
+            draft if count == 1 else msgspec.structs.replace(draft, uid=f"{draft.uid}-{count}")
+        )
     return renamed
 
 

@@ -15,8 +15,7 @@ from bot.types import Gap, Passage, value
 T = TypeVar("T")
 
 
-@value
-class TextDraft:
+class TextDraft(msgspec.Struct, frozen=True, kw_only=True):
     """One indexed text of an entry to be.
 
     `norm` is terms.fingerprint, `terms` the distinct ones, space-separated, `mass` what terms.mass
@@ -31,8 +30,7 @@ class TextDraft:
     kin: int = 0
 
 
-@value
-class EntryDraft:
+class EntryDraft(msgspec.Struct, frozen=True, kw_only=True):
     """An entry to be stored. `uid` names it for people; `hash` changes with any of its content.
 
     `make` is the version of the tokeniser that made its terms.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import bot
@@ -34,8 +34,8 @@ def kb(store: PassageStore) -> KnowledgeBase:
 
 def of_old_make(draft: EntryDraft) -> EntryDraft:
     """As a version would have stored it that read words otherwise."""
-    texts = [replace(text, terms="qqq", norm="qqq", kin=0) for text in draft.texts]
-    return replace(draft, texts=tuple(texts), make=TERMS_VERSION - 1, hash="old")
+    texts = [msgspec.structs.replace(text, terms="qqq", norm="qqq", kin=0) for text in draft.texts]
+    return msgspec.structs.replace(draft, texts=tuple(texts), make=TERMS_VERSION - 1, hash="old")
 
 
 @pytest.mark.parametrize(
