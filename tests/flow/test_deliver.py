@@ -56,9 +56,9 @@ def script(*steps: ReplyEvent | float | Exception) -> Any:
     return play
 
 
-def typed(text: str, seconds: float) -> list[ReplyEvent | float]:
-    """Text in deltas of four characters over so many seconds."""
-    deltas = [text[i : i + 4] for i in range(0, len(text), 4)]
+def typed(text: str, seconds: float, *, size: int = 4) -> list[ReplyEvent | float]:
+    """Text in deltas of so many characters over so many seconds."""
+    deltas = [text[i : i + size] for i in range(0, len(text), size)]
     return [step for delta in deltas for step in (seconds / len(deltas), Text(delta=delta))]
 
 

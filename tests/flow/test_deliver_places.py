@@ -299,6 +299,7 @@ def test_a_bare_fault_at_every_call_under_slack_limits(fault: Callable[[], Platf
 
     async def main() -> None:
         source, plain = answer(Random(7), 9000)
+        play = script(*typed(source, 20.0, size=24), Done(route="open"))
         for position in range(1, 30):
             screen, bench = RichScreen(VirtualClock(), SLACK), Bench()
             screen.faults[position] = fault
@@ -307,7 +308,7 @@ def test_a_bare_fault_at_every_call_under_slack_limits(fault: Callable[[], Platf
             keeper = asyncio.create_task(hold.keep())
             deliverer = Deliverer(bench.stores.inbox, bench.clock)
             try:
-                await bench.told(screen, script(*typed(source, 20.0), Done(route="open")), hold)
+                await bench.told(screen, play, hold)
             except PlatformError:
                 await bench.stores.inbox.rest(hold.lease, until=bench.clock.now(), error="x")
                 again = await bench.held()

@@ -27,7 +27,7 @@ def test_one_fault_at_every_call_leaves_one_exact_copy(fault: Fault, streaming: 
             telegram = fake()
             telegram.faults[position] = fault
             chat = telegram.private()
-            written = Written({"问": LONG}, rate=60, size=16)
+            written = Written({"问": LONG}, rate=24, size=40)
             async with virtual_desk(written, telegram, streaming=streaming) as desk:
                 telegram.say(chat, "问")
                 await desk.quiet()

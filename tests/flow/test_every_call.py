@@ -21,7 +21,7 @@ POSITIONS_MAX = 60
 
 async def _struck(fault: str, position: int, streaming: str) -> bool:
     """One answer with this call broken; False when there was no such call."""
-    written, verdict = Written({"q": PARAGRAPHS}, rate=60, size=16), Verdict()
+    written, verdict = Written({"q": PARAGRAPHS}, rate=24, size=40), Verdict()
     async with slack_desk(written, streaming) as desk:
         desk.adapter.client.faults[position] = fault
         thread = await desk.say("D1", "q")

@@ -16,7 +16,7 @@ from bot.errors import KnowledgeError
 from bot.knowledge import files, sandbox
 from bot.knowledge.causes import told
 from bot.knowledge.loaders import Parsed
-from bot.knowledge.spool import Spool
+from bot.knowledge.spool import BATCH, Spool
 
 HTML = """<html><head><title>Guide</title><script>alert(1)</script></head><body><nav>Menu</nav>
 <h1>Guide</h1><p>Hello <b>there</b>,<br>you.</p><h2>Returns</h2>
@@ -151,7 +151,7 @@ async def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.Monke
 
 
 async def test_a_large_text_is_read_in_the_child_as_here() -> None:
-    text = "# A\n\n" + "Plain words here. " * 40_000
+    text = "# A\n\n" + "Plain words here. " * 30_000
     assert len(text) > sandbox.TRUSTED_MAX
     parsed = await parsed_of("a.md", text.encode())
     assert sum(draft.title == "A" for draft in parsed.drafts) == 1
@@ -168,19 +168,19 @@ async def test_a_child_that_takes_too_much_memory_is_refused() -> None:
 
 
 async def test_a_refused_file_leaves_nothing_between_those_that_are_read() -> None:
+    rows = b"question,answer\n" + b"A b?,%b\n" % (b"C" * 300) * 4 * BATCH + b"D,\n"
+    assert len(rows) > sandbox.TRUSTED_MAX
     with Spool() as spool:
         first = await sandbox.parse("a.txt", b"one", spool)
         with pytest.raises(KnowledgeError, match="the answer is empty"):
-            await sandbox.parse(
-                "b.csv", b"question,answer\n" + b"A b?,C\n" * 90_000 + b"D,\n", spool
-            )
-        second = await sandbox.parse("c.md", b"# C\n\n" + b"word word. " * 60_000, spool)
+            await sandbox.parse("b.csv", rows, spool)
+        second = await sandbox.parse("c.md", b"# C\n\n" + b"word word. " * 48_000, spool)
         assert second.begin == first.end
         titles = [d.title for b in spool.batches(first.begin, second.end) for d in b]
     assert titles == ["a", "C"]
 
 
 async def test_an_error_of_the_child_is_the_files_own(tmp_path: Path) -> None:
-    rows = "question,answer\n" + "A b?,C\n" * 90_000 + "D,\n"
-    with pytest.raises(KnowledgeError, match=r"big\.csv, line 90002: the answer is empty"):
+    rows = "question,answer\n" + f"A b?,{'C' * 300}\n" * 2000 + "D,\n"
+    with pytest.raises(KnowledgeError, match=r"big\.csv, line 2002: the answer is empty"):
         await parsed_of("big.csv", rows.encode())

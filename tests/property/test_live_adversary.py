@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.reply.actions import Action, Draft, Edit, Post, Remove
@@ -130,7 +130,6 @@ class World:
         return [frame for name, frame in self.messages.items() if name not in self.orphans]
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(HAPPENINGS, max_size=30), DELTAS, st.booleans())
 @example([("grow", ""), ("grow", "x" * 70), ("call", "gone"), ("grow", "")], "", False)
 def test_in_the_end_exactly_the_text_stands_in_order(
@@ -156,7 +155,6 @@ def ends_exactly(
     assert world.live.due(world.now + 100.0) is None, "nothing comes after the end"
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(PIECES, min_size=1, max_size=30).map("".join), st.integers(1, 9))
 @example("| a | b |\n|---|---|\n| 1 | 2 |\n" + "x" * 140, 1)
 def test_only_the_last_message_has_a_stop_button_while_it_grows(text: str, step: int) -> None:

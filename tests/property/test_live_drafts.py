@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.reply.actions import Action, Draft
@@ -58,7 +58,6 @@ class DraftWorld(World):
                 self.live.drafted(action, self.now)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(HAPPENINGS, max_size=30), DELTAS, st.booleans())
 def test_in_the_end_exactly_the_text_stands_and_no_draft(
     happenings: list[tuple[str, str | float]], last: str, other: bool
@@ -69,7 +68,6 @@ def test_in_the_end_exactly_the_text_stands_and_no_draft(
     assert world.draft is None, "something is seen below the end"
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(PLAIN, min_size=1, max_size=30).map("".join), st.integers(1, 9))
 def test_messages_and_draft_together_are_the_beginning_of_the_text(text: str, step: int) -> None:
     """While it grows at its end: what stands is full, the draft shows what comes below it.

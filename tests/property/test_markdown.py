@@ -22,6 +22,7 @@ PIECES = st.sampled_from(
         *("中文", "。", "word ", "<b>", "&lt;", "\\", "    ", "👨\u200d👩\u200d👧", "!"),
     ]
 )
+SEEDS = [*range(6), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(6, 60))]
 SOURCES = st.lists(PIECES, max_size=50).map("".join)
 
 
@@ -65,7 +66,7 @@ def test_an_answer_reads_as_it_was_meant(seed: int) -> None:
     assert fits([render(source).text], plain) == ""
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_prefixes_of_answers_leak_no_markers(seed: int) -> None:
     """At every cut: valid entities, and no marker outside of code that the whole does not show."""
     source, _ = answer(Random(seed), 300)
@@ -84,7 +85,7 @@ def _outside_code(rich: RichText) -> str:
     )
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_growing_answer_is_a_growing_text(seed: int) -> None:
     """Blocks that are done stay: each frame begins with what stood two blocks before."""
     source, _ = answer(Random(seed), 600)

@@ -6,7 +6,7 @@ import math
 from typing import get_args
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.i18n import LOCALES
@@ -69,7 +69,6 @@ def sound(bucket: Bucket) -> None:
         assert times.min <= times.mean <= times.max or math.isclose(times.mean, times.max)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     ledger=st.lists(rows_before, max_size=30),
     now=st.integers(START, START + 8000 * DAY),

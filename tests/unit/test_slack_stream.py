@@ -62,7 +62,7 @@ def grown(source: str, rhythm: list[int]) -> tuple[list[str], str | None]:
 RHYTHMS = st.lists(st.integers(1, 60), min_size=1, max_size=4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**9), st.lists(st.integers(7, 60), min_size=1, max_size=4))
 def test_an_answer_is_appended_to_its_end(seed: int, rhythm: list[int]) -> None:
     """Whatever the rhythm: nothing ever had to be taken back, and the pieces add up to V."""
@@ -81,7 +81,6 @@ _PARTS = (
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(_PARTS), max_size=30).map("".join), RHYTHMS)
 def test_no_piece_can_ping_and_none_breaks_what_it_belongs_to(
     source: str, rhythm: list[int]
