@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from bot.config import Config, DeskConfig
 from bot.desk import build_engine
 from bot.ports import Progress
 from storage.stores import stores
 from tests.fakes.inline_database import InlineDatabase
-from tests.fakes.loop import VirtualClock
+from tests.fakes.loop import VirtualClock, run_virtual
 from tests.fakes.scripted import ScriptedModel
 from tests.fakes.telegram.core import FakeTelegram
 from tests.flow.spoken import ADMIN, desk_over
@@ -81,3 +82,24 @@ class Stage:
         found = await stores(self.database, VirtualClock()).broadcasts.progress()
         assert found is not None
         return found
+
+
+async def dies(desk: VirtualDesk, killer: Killer) -> bool:
+    """Wait until everything has its outcome or the process is dead; whether it is that."""
+    quiet = asyncio.create_task(desk.quiet())
+    dead = asyncio.create_task(killer.dead.wait())
+    await asyncio.wait((quiet, dead), return_when=asyncio.FIRST_COMPLETED)
+    died = killer.dead.is_set()
+    for task in (quiet, dead):
+        task.cancel()
+    await asyncio.gather(quiet, dead, return_exceptions=True)
+    return died
+
+
+def swept(killed_at: Callable[[int], Coroutine[Any, Any, bool]]) -> int:
+    """Kill at each point in turn until there is none any more; how many there were."""
+    point = 1
+    while run_virtual(killed_at(point)):
+        point += 1
+    print(f"{point - 1} points")
+    return point - 1

@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes.loop import run_virtual
 from tests.fakes.telegram.core import Fault
-from tests.flow.everybody import FIRST, TEXT, Stage
+from tests.flow.everybody import FIRST, TEXT, Stage, dies, swept
 from tests.flow.spoken import ADMIN, ANN, BOB, spoken
 from tests.flow.virtual_desk import Killer, fake
 
@@ -145,13 +145,7 @@ async def _killed_at(point: int) -> bool:
     code = await stage.prepared()
     async with stage.serving(killer) as desk:
         stage.telegram.say(stage.owner, f"/broadcast send {code}")
-        quiet = asyncio.create_task(desk.quiet())
-        dead = asyncio.create_task(killer.dead.wait())
-        await asyncio.wait((quiet, dead), return_when=asyncio.FIRST_COMPLETED)
-        died = killer.dead.is_set()
-        for task in (quiet, dead):
-            task.cancel()
-        await asyncio.gather(quiet, dead, return_exceptions=True)
+        died = await dies(desk, killer)
     async with stage.serving() as desk:
         await desk.quiet()
         await asyncio.sleep(60)
@@ -172,8 +166,4 @@ async def _killed_at(point: int) -> bool:
 @pytest.mark.soak
 def test_killed_at_any_point_it_goes_on_reaches_nobody_twice_and_names_the_unknown() -> None:
     """Every port call of a whole broadcast in turn: before and after each write and each send."""
-    point = 1
-    while run_virtual(_killed_at(point)):
-        point += 1
-    print(f"{point - 1} points")
-    assert point > 50
+    assert swept(_killed_at) >= 50

@@ -18,7 +18,7 @@ from storage.broadcasts import SLICE, SqlBroadcasts, _slice
 from storage.database import Database, Work
 from tests.contract.stores import HandClock
 from tests.fakes.loop import run_virtual
-from tests.flow.everybody import TEXT, Stage
+from tests.flow.everybody import TEXT, Stage, dies, swept
 from tests.flow.spoken import ADMIN, ANN, Spoken, spoken
 from tests.flow.virtual_desk import Killer, fake
 
@@ -268,13 +268,7 @@ async def _stopped(point: int = 0) -> bool:
         if point:
             killer.strike(point)
         stage.telegram.say(stage.owner, "/broadcast stop")
-        quiet = asyncio.create_task(desk.quiet())
-        dead = asyncio.create_task(killer.dead.wait())
-        await asyncio.wait((quiet, dead), return_when=asyncio.FIRST_COMPLETED)
-        died = killer.dead.is_set()
-        for task in (quiet, dead):
-            task.cancel()
-        await asyncio.gather(quiet, dead, return_exceptions=True)
+        died = await dies(desk, killer)
     known, got = await stage.progress(), stage.got()
     async with stage.serving() as desk:
         await desk.quiet()
@@ -309,8 +303,4 @@ def test_a_stop_that_is_killed_in_its_midst_is_done_after_the_restart(point: int
 @pytest.mark.soak
 def test_killed_at_any_point_a_stop_holds() -> None:
     """Every write and every call from the word to its answer, and what else goes on meanwhile."""
-    point = 1
-    while run_virtual(_stopped(point)):
-        point += 1
-    print(f"{point - 1} points")
-    assert point > 20
+    assert swept(_stopped) >= 20
