@@ -234,7 +234,7 @@ def open_console(
 
 
 def _answers(row: LedgerRow) -> bool:
-    """It is an answer, whose time is worth a line: no command, refusal, notice or question of ours."""
+    """Whether its time is worth a line: no command, refusal, notice, or question of ours."""
     asks = row.route == "skill" and not row.usage.total
     return row.route not in ("command", "declined", "relay") and not asks
 
