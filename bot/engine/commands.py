@@ -171,7 +171,15 @@ class Commands:
             yield Notice(key="history.none")
         else:
             who = {role: say(call.locale, f"history.{role}") for role in ("user", "assistant")}
-            lines = [f"{turn.name or who[turn.role]}: {_line(turn.text)}" for turn in turns]
+            lines = [
+                say(
+                    call.locale,
+                    "history.line",
+                    who=turn.name or who[turn.role],
+                    text=_line(turn.text),
+                )
+                for turn in turns
+            ]
             yield Say(text="\n".join(lines))
         yield _done()
 

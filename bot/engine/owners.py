@@ -101,6 +101,8 @@ class Owners:
     async def _unban(self, call: Call) -> AsyncIterator[ReplyEvent]:
         async def decide() -> Decision:
             person = await self._naming.whom(call, call.argument)
+            if person.role is not Role.BLOCKED:
+                raise UserError("access.not_banned", name=person.listed)
             return _role("access.unbanned", person, _freed(person), allowed=person.allowed)
 
         async for event in audited("unban", call, decide):

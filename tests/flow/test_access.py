@@ -222,6 +222,7 @@ async def test_behind_a_closed_door_an_admin_lets_in_by_name() -> None:
 BAD = [
     ("/ban", "access.ban_usage"),
     ("/unban", "access.whom"),
+    (f"/unban {ANN}", "access.not_banned"),
     ("/ban 424242 for spam", "access.unknown_person"),
     ("/ban @Twin for spam", "access.many_people"),
     ("/ban @nobody at all", "access.unknown_person"),
