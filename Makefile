@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Workers and the processes that tests start share one another's bytecode.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 MAKEFLAGS += --no-print-directory
 
 .PHONY: run test test-web check soak bench lock clean help
@@ -27,11 +29,11 @@ run: $(VENV)/.run ## start the desk: platforms whose tokens are set, or a consol
 	@exec $(BIN)/frontdesk run
 
 test: $(VENV)/.dev ## the suite: under two minutes, no network, no account
-	@$(BIN)/python -m pytest -n 3
+	@$(PYTEST) -n 3
 
 test-web: $(VENV)/.dev ## the admin pages in a real browser (brings Chromium where apt can)
 	@tests/web/install-browser
-	@$(BIN)/python -m pytest -m web tests/web
+	@$(PYTEST) -m web tests/web
 
 check: $(VENV)/.dev ## lint, format, types and layers
 	@$(BIN)/ruff check .
@@ -40,7 +42,7 @@ check: $(VENV)/.dev ## lint, format, types and layers
 	@$(BIN)/lint-imports --no-cache
 
 soak: $(VENV)/.dev ## the long proof: kill gate, crash sweeps, large scenario counts
-	@$(BIN)/python -m pytest -m soak -n 2 --timeout=900
+	@$(PYTEST) -m "soak or hypothesis" --hypothesis-profile=long -n 2 --timeout=900
 
 bench: $(VENV)/.dev ## what it costs: one command, one table
 	@$(BIN)/python -m bench

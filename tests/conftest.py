@@ -10,4 +10,4 @@ from hypothesis import settings
 settings.register_profile("house", deadline=None, max_examples=50)
 settings.register_profile("gate", settings.get_profile("house"), derandomize=True)
 settings.load_profile("gate" if os.environ.get("CI") else "house")
-settings.register_profile("long", max_examples=1000)
+settings.register_profile("long", max_examples=500)

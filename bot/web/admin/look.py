@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -34,20 +34,12 @@ class Look:
     """The templates of this package, filled in."""
 
     def __init__(self, *, name: str, timezone: str) -> None:
-        self._zone = ZoneInfo(timezone)
-        self._templates = jinja2.Environment(
-            loader=jinja2.PackageLoader("bot.web.admin"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals.update(desk=name, rooms=ROOMS)
-        self._templates.filters.update(when=self.when, seconds=seconds, share=share, size=size)
+        self._name, self._templates = name, _templates(timezone)
 
     def page(self, template: str, *, locale: str, path: str, done: str, **values: object) -> str:
         """A whole page."""
         return self._templates.get_template(template).render(
+            desk=self._name,
             t=partial(sentence, locale),
             route=partial(route, locale),
             reason=partial(reason, locale),
@@ -59,9 +51,27 @@ class Look:
             **values,
         )
 
-    def when(self, at: int | None) -> str:
-        """A time on the desk's own clock, to the minute."""
-        return f"{local(at, self._zone):%Y-%m-%d %H:%M}" if at is not None else "—"
+
+@cache
+def _templates(timezone: str) -> jinja2.Environment:
+    """Compiled once in a process: that takes longer than many pages do."""
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("bot.web.admin"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals.update(rooms=ROOMS)
+    templates.filters.update(
+        when=partial(when, ZoneInfo(timezone)), seconds=seconds, share=share, size=size
+    )
+    return templates
+
+
+def when(zone: ZoneInfo, at: int | None) -> str:
+    """A time on the desk's own clock, to the minute."""
+    return f"{local(at, zone):%Y-%m-%d %H:%M}" if at is not None else "—"
 
 
 def room(path: str) -> str:
