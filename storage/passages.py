@@ -7,7 +7,7 @@ a retired one stays until no kept generation has it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -229,13 +229,13 @@ class PassageStore:
             counts = await self._frequencies(tx, kind, terms, generation)
             for term, count in counts.items():
                 total[term] = total.get(term, 0) + count
-            chosen = choose(counts, rows[kind])
-            if chosen:
-                match = " OR ".join(f'"{term}"' for term in chosen)
+            for match in _matches(choose(counts, rows[kind])):
                 result = await tx.run(
                     f"kb_find_{kind}", match=match, live=generation, limit=limit[kind]
                 )
                 found.extend(map(candidate_of, result))
+                if result:
+                    break
         return Hits(
             generation=generation,
             rows=rows,
@@ -305,6 +305,16 @@ class PassageStore:
 
         while await self._database.write(work) == _PURGE_BATCH:
             pass
+
+
+def _matches(groups: Sequence[Sequence[str]]) -> Iterator[str]:
+    """What to ask an index for, one after another until something is found."""
+    if not groups:
+        return
+    every = [[f'"{term}"' for term in group] for group in groups]
+    yield " OR ".join(f"({' AND '.join(group)})" for group in every)
+    if any(len(group) > 1 for group in every):
+        yield " OR ".join(dict.fromkeys(term for group in every for term in group))
 
 
 async def _run(statement: str, tx: Tx, **params: Cell) -> None:

@@ -24,7 +24,7 @@ from bot.knowledge.gaps import Cluster, clusters
 from bot.knowledge.imports import FILE_MAX, Importer, ImportReport, Progress, quiet
 from bot.knowledge.looked import Hidden, Looked, judge, nothing, with_meaning
 from bot.knowledge.port import Candidate, Hits, Passages
-from bot.knowledge.rank import NEIGHBOUR, ask, choose, rank
+from bot.knowledge.rank import NEIGHBOUR, ask, groups, rank
 from bot.knowledge.terms import fingerprint, terms
 from bot.types import Earlier, Findings, Followed, Passage
 
@@ -204,7 +204,7 @@ class KnowledgeBase:
     async def _worded(self, question: str, *, locale: str, hidden: Hidden, before: str) -> Looked:
         """The search by words."""
         hits = await self._passages.find(
-            _wanted(question, before), fingerprint(question), choose, limit=CANDIDATES
+            _wanted(question, before), fingerprint(question), groups, limit=CANDIDATES
         )
         return self._ranked(hits, question, before, locale=locale, hidden=hidden)
 
@@ -221,7 +221,7 @@ class KnowledgeBase:
         looked, found = await self._passages.search(
             _wanted(question, before),
             fingerprint(question),
-            choose,
+            groups,
             pick,
             limit=CANDIDATES,
             around=NEIGHBOUR,
@@ -283,7 +283,7 @@ class KnowledgeBase:
         """The weights and thresholds in force."""
         if self._dense is not None and (meant := self._dense.calibration) is not None:
             return meant
-        hits = await self._passages.find((), "", choose, limit=CANDIDATES)
+        hits = await self._passages.find((), "", groups, limit=CANDIDATES)
         return self._calibration(hits.calibration)
 
     def _calibration(self, stored: str) -> Calibration:

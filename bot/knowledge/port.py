@@ -157,8 +157,10 @@ class Candidate(msgspec.Struct, frozen=True):
     locale: str
 
 
-Choose = Callable[[Mapping[str, int], int], Sequence[str]]
-"""From document frequencies and the row count: which terms to send to the index."""
+Choose = Callable[[Mapping[str, int], int], Sequence[Sequence[str]]]
+"""From document frequencies and the row count to groups of terms: a row is a candidate that has all
+terms of a group. Where none has, each term is a group of its own.
+"""
 
 
 @value

@@ -9,7 +9,7 @@ import pytest
 from bot.errors import BotError, StorageError
 from bot.knowledge import drafts
 from bot.knowledge.port import EntryDraft, Hits, Passages, Revision, SourceFile, Switch
-from bot.knowledge.rank import choose
+from bot.knowledge.rank import groups
 from bot.knowledge.terms import fingerprint, terms
 from storage.passages import PassageStore
 from tests.fakes.inline_database import InlineDatabase
@@ -51,7 +51,7 @@ async def make_live(store: Passages, *new: EntryDraft, retired: tuple[int, ...] 
 
 async def find(store: Passages, question: str) -> Hits:
     wanted = list(dict.fromkeys(terms(question)))
-    return await store.find(wanted, fingerprint(question), choose, limit=LIMIT)
+    return await store.find(wanted, fingerprint(question), groups, limit=LIMIT)
 
 
 async def titles(store: Passages, question: str) -> set[str]:
@@ -151,6 +151,24 @@ async def test_an_exact_question_is_found_whatever_its_terms_weigh(store: Passag
     assert [row.text for row in hits.exact] == ["What is it?"]
 
 
+async def test_a_row_is_found_that_has_all_terms_of_a_group(store: Passages) -> None:
+    await make_live(store, faq("red lamp"), faq("blue lamp"), faq("red chair"), faq("oak"))
+
+    async def found(*groups: tuple[str, ...]) -> set[str]:
+        hits = await store.find(["red", "lamp", "oak"], "", lambda *_: groups, limit=LIMIT)
+        return {passage.title for passage in await store.fetch(hits.found)}
+
+    assert await found(("red", "lamp")) == {"red lamp"}
+    assert await found(("oak",), ("red", "lamp")) == {"oak", "red lamp"}
+    assert await found() == set()
+
+
+async def test_where_no_row_has_a_group_each_term_is_one(store: Passages) -> None:
+    await make_live(store, faq("red lamp"), faq("oak"))
+    hits = await store.find(["red", "oak"], "", lambda *_: [("red", "oak")], limit=LIMIT)
+    assert {row.text for row in hits.found} == {"red lamp", "oak"}
+
+
 async def test_searching_in_one_go_is_finding_picking_and_fetching(store: Passages) -> None:
     await make_live(store, faq("red lamp"), faq("blue lamp"), faq("green chair"))
     hits = await find(store, "blue lamp")
@@ -158,7 +176,7 @@ async def test_searching_in_one_go_is_finding_picking_and_fetching(store: Passag
     again, shown = await store.search(
         terms("blue lamp"),
         fingerprint("blue lamp"),
-        choose,
+        groups,
         lambda seen: (seen, sorted(seen.found, key=lambda row: -row.id)[:1]),
         limit=LIMIT,
         around=1,

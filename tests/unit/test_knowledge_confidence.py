@@ -12,7 +12,7 @@ from bot.knowledge.confidence import DEFAULT, FEATURES, Calibration, Logistic
 from bot.knowledge.evaluate import auroc, calibration_error
 from bot.knowledge.gaps import clusters, draft_request
 from bot.knowledge.port import Candidate
-from bot.knowledge.rank import ask, choose, rank
+from bot.knowledge.rank import ALONE_MAX, ask, choose, groups, rank
 from bot.knowledge.terms import mass, terms
 from bot.types import Gap
 
@@ -40,6 +40,15 @@ def test_rare_terms_are_sent_first_and_the_budget_ends_them() -> None:
     assert choose({"a": 6000}, 10_000) == ["a"]
     assert choose({"a": 6000, "b": 1}, 10_000) == ["b"]
     assert choose({}, 10) == []
+
+
+def test_common_terms_are_sought_beside_another_where_they_touch_too_many_rows() -> None:
+    few = {"a": 40, "b": 90, "c": 7000}
+    assert groups(few, 100_000) == [("a",), ("b",), ("c",)]
+    many = {"a": 40, "b": 3000, "c": 9000}
+    assert groups(many, 100_000) == [("a",), ("a", "b"), ("a", "c"), ("b", "c")]
+    assert groups({"a": ALONE_MAX + 1}, 100_000) == [("a",)]
+    assert groups({}, 100_000) == []
 
 
 def test_a_row_that_says_the_question_scores_one_and_a_foreign_one_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 from bot.clock import SystemClock
 from bot.knowledge import drafts
 from bot.knowledge.port import Candidate, Hits, Switch
-from bot.knowledge.rank import choose
+from bot.knowledge.rank import groups
 from bot.knowledge.terms import fingerprint, terms
 from storage import passages
 from storage.database import Work
@@ -62,7 +62,7 @@ def pieces(database: SqliteDatabase, index: str) -> int:
 
 
 async def find(store: PassageStore, question: str) -> Hits:
-    return await store.find(terms(question), fingerprint(question), choose, limit=LIMIT)
+    return await store.find(terms(question), fingerprint(question), groups, limit=LIMIT)
 
 
 async def test_merging_leaves_one_piece_of_each_index_and_finds_the_same(database: Counted) -> None:
