@@ -40,6 +40,8 @@ EACH = 5
 ROUNDS = {FEW: 8 * EACH, MANY: EACH}
 """Rounds of zero-delay questions: enough replies for a clock that ticks every 10 ms."""
 STARTS = 3
+TURNS = 3
+"""The desk and the bare bot are asked by turns so often."""
 IDLE_SECONDS = 10.0
 PATIENCE_SECONDS = 60.0
 FRAME_LIMITS = Limits(text_max=4096)
@@ -268,7 +270,7 @@ async def measure(profile: str = "", only: str = "") -> Figures:
             return [
                 *await _starts(stage),
                 *await _at_work(stage),
-                *await _bare(stage),
+                *await _beside(stage),
                 *await _both(stage),
             ]
 
@@ -317,20 +319,33 @@ async def _at_work(stage: Stage) -> Figures:
     return figures
 
 
-async def _bare(stage: Stage) -> Figures:
-    """The same questions put to the least a bot can be: what noise of the machine is in both."""
+async def _beside(stage: Stage) -> Figures:
+    """The same questions put to the desk and to the least a bot can be, in turns.
+
+    What noise the machine makes is in both, so that their ratio is worth more than either.
+    """
     bare = replace(stage, program=("-m", "bench.bare"))
+    rounds: dict[tuple[bool, int], list[Round]] = {}
+    for turn in range(2 * TURNS):
+        asked = bare if turn % 2 else stage
+        async with asked.desk():
+            for _ in range(WARM_ROUNDS):
+                await asked.ask(FEW, AT_ONCE)
+            for users in (FEW, MANY):
+                done = rounds.setdefault((asked is bare, users), [])
+                for number in range(ROUNDS[users] // TURNS):
+                    begun = number // EACH * users
+                    done.append(await asked.ask(users, AT_ONCE, first=1 + begun))
     async with bare.desk():
-        for _ in range(WARM_ROUNDS):
-            await bare.ask(FEW, AT_ONCE)
-        few = [await bare.ask(FEW, AT_ONCE) for _ in range(ROUNDS[FEW])]
-        many = [await bare.ask(MANY, AT_ONCE) for _ in range(ROUNDS[MANY])]
         slow = [await bare.ask(FEW, SLOWLY) for _ in range(3)]
-    return [
-        (f"a bare bot: zero-delay reply, {FEW} users", _each(few, FEW)),
-        (f"a bare bot: zero-delay reply, {MANY} users", _each(many, MANY)),
-        (f"a bare bot: streamed reply, {FEW} users", _each(slow, FEW)),
-    ]
+    figures = [(f"a bare bot: streamed reply, {FEW} users", _each(slow, FEW))]
+    for users in (FEW, MANY):
+        ours, least = (sum(one.cpu for one in rounds[who, users]) for who in (False, True))
+        figures += [
+            (f"a bare bot: zero-delay reply, {users} users", _each(rounds[True, users], users)),
+            (f"zero-delay reply against a bare bot's, {users} users", f"{ours / least:.2f} x"),
+        ]
+    return figures
 
 
 def _each(rounds: Sequence[Round], users: int) -> str:
