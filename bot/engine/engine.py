@@ -167,7 +167,9 @@ class Engine:
         if refusal := entry(role, person, names_of(place, sender.user), self._access):
             step = Decline(key=refusal)
         spoken = "\n".join(message.text for message in messages)
-        asked = await self._asked(step, memory, person, lease.messages[0].received_at)
+        asked = None
+        if may_answer(step, spoken):
+            asked = await self._asked(memory, person, lease.messages[0].received_at)
         if asked is not None:
             step = answering(asked, step, spoken)
         locale = language(
@@ -236,9 +238,9 @@ class Engine:
             and self._commands.table[step.word].spends
         )
 
-    async def _asked(self, step: Step, memory: MemoryId, person: Person, at: int) -> Await | None:
-        """The question of a command that a plain message answers, or takes back."""
-        if self._forms is None or not may_answer(step):
+    async def _asked(self, memory: MemoryId, person: Person, at: int) -> Await | None:
+        """The question of a command that is open between us."""
+        if self._forms is None:
             return None
         form = await self._forms.open_for(memory, person.id, at=at)
         return form if form is not None and form.word in self._commands.table else None

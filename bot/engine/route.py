@@ -86,13 +86,17 @@ def answering(asked: Await, step: Step, text: str) -> Step:
     """What a message that `may_answer` means while a command waits: its answer, or that there is
     to be none, which is a /stop.
     """
-    if isinstance(step, Run) or _phrases().get(_bare(text)) == "drop":
+    if step in (_STOP, _CANCEL) or _phrases().get(_bare(text)) == "drop":
         return _STOP
     return Run(word=asked.word, argument=text.strip())
 
 
-def may_answer(step: Step) -> bool:
-    """Whether a message may be about a command's question; /cancel is no command of its own."""
+def may_answer(step: Step, text: str) -> bool:
+    """Whether a message may be about a command's question: no command is, but what takes it back,
+    nor the wish for a person. A bare "help" is as good an answer as any.
+    """
+    if isinstance(step, Run) and not text.startswith("/"):
+        return step.word == "help"
     return isinstance(step, Ask | Courtesy) or step in (_STOP, _CANCEL)
 
 
