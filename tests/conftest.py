@@ -1,8 +1,14 @@
 """What holds for every test."""
 
+import importlib
 import os
+from contextlib import suppress
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+TESTS = Path(__file__).parent
 
 # The machines are noisy, so no property is judged by the clock; what a text costs is judged in CPU
 # time where that is the law. The gate tries the same examples each time, everybody else new ones;
@@ -11,3 +17,21 @@ settings.register_profile("house", deadline=None, max_examples=50)
 settings.register_profile("gate", settings.get_profile("house"), derandomize=True)
 settings.load_profile("gate" if os.environ.get("CI") else "house")
 settings.register_profile("long", max_examples=500)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Each worker begins to read elsewhere, and finds compiled what the others began with.
+
+    Otherwise all would compile every test of a fresh clone at the same time.
+    """
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args != session.config.getini("testpaths"):
+        return
+    names = sorted(
+        ".".join(path.relative_to(TESTS.parent).with_suffix("").parts)
+        for path in TESTS.rglob("test_*.py")
+    )
+    begin = len(names) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    for name in (*names[begin:], *names[:begin]):
+        with suppress(Exception):  # what is wrong is said when it is collected
+            importlib.import_module(name)
