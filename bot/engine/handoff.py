@@ -51,7 +51,7 @@ class Handoff:
         notice = say(
             locale,
             "ticket.notice",
-            name=person.name or say(locale, "ticket.somebody"),
+            name=person.listed,
             platform=place.platform.capitalize(),
             reason=say(locale, reason),
             question=summary or "—",

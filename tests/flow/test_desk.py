@@ -70,6 +70,7 @@ async def test_asking_for_a_person_opens_one_ticket_with_one_notice(tmp_path: Pa
         run.telegram.say(chat, "/person my lamp exploded")
         await until(lambda: len(bot_says(telegram, group.id)) == 1)
         assert "my lamp exploded" in bot_says(telegram, group.id)[0]
+        assert "Ada (#1), Telegram" in bot_says(telegram, group.id)[0]
         run.telegram.say(chat, "转人工")
         await until(lambda: say("zh", "ticket.already") in bot_says(telegram, chat.id))
         assert len(bot_says(telegram, group.id)) == 1
