@@ -152,28 +152,32 @@ async def end_stopped(database: Database, *, now: int) -> None:
 
     May be broken off at any point and called again, as spreading may.
     """
-    after: int | None = 0
+    reached = 0, 0
 
-    async def work(tx: Tx) -> int | None:
-        return await _end_slice(tx, after or 0, now=now)
+    async def work(tx: Tx) -> tuple[int, int] | None:
+        return await _end_slice(tx, *reached, now=now)
 
-    while after is not None:
-        after = await database.write(work)
+    while (further := await database.write(work)) is not None:
+        reached = further
 
 
-async def _end_slice(tx: Tx, after: int, *, now: int) -> int | None:
-    """The rows of the next people; up to whom that was, None when nothing is left to end."""
+async def _end_slice(tx: Tx, broadcast: int, after: int, *, now: int) -> tuple[int, int] | None:
+    """The rows of the next people; of which broadcast and up to whom that was, None at the end.
+
+    `after` counts for that broadcast alone: another stop may have ended it meanwhile.
+    """
     rows = await tx.run("stopped_broadcast")
     if not rows:
         return None
     stopped = number(rows[0], "id")
+    after = after if stopped == broadcast else 0
     lines = await tx.run("lines_after", id=stopped, after=after, slice=ENDED_AT_ONCE)
     if not lines:
         await tx.run("close_stopped", id=stopped, now=now)
-        return 0
+        return stopped, after
     upto = number(lines[-1], "person")
     await tx.run("end_lines", id=stopped, after=after, upto=upto, now=now)
-    return upto
+    return stopped, upto
 
 
 async def _put(tx: Tx, broadcast: Row, person: Row, *, now: int, due_at: int) -> None:

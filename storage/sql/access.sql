@@ -136,11 +136,13 @@ UPDATE inbox SET state = 2, outcome = 'superseded', settled_at = :now, body = NU
 -- close_stopped: all its rows have ended
 UPDATE broadcast SET done_at = :now WHERE id = :id;
 
--- end_line: the same for one that was on its way when its broadcast was stopped, and did not leave
+-- end_line: the same for one that was on its way when its broadcast was stopped, and did not leave;
+-- whoever has the first part of it gets the rest
 UPDATE inbox SET state = 2, outcome = 'superseded', settled_at = :now, body = NULL
  WHERE id = :message AND state = 0
    AND EXISTS (SELECT 1 FROM broadcast_line l JOIN broadcast b ON b.id = l.broadcast
-                WHERE l.message = :message AND b.stopped_at IS NOT NULL);
+                WHERE l.message = :message AND b.stopped_at IS NOT NULL)
+   AND NOT EXISTS (SELECT 1 FROM reply r WHERE r.answer = inbox.id);
 
 -- last_broadcast: the newest that was started, or the one with this number
 SELECT id, sent_to, done_at, stopped_at, left_out FROM broadcast

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -240,6 +241,36 @@ async def test_of_several_the_number_says_which() -> None:
         assert "等待中 4" in (await desk.say("/broadcast 进度 2", ADMIN)).text
         assert (await desk.say("/broadcast 停止", ADMIN)).notices == ["access.broadcast_stopped"]
         assert (await progress(desk, 2)).unsent == 4
+
+
+async def test_two_that_are_stopped_at_once_both_end_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How far one stop came in the first says nothing about the second."""
+    monkeypatch.setattr("storage.broadcasts.ENDED_AT_ONCE", 10)
+    monkeypatch.setattr("storage.broadcasts.ENDING_MS", 0)
+    async with spoken() as desk:
+        await started(desk, 15)
+        await begun(desk)
+        broadcasts, now = desk.stores.broadcasts, desk.clock.now()
+        await asyncio.gather(*(broadcasts.stop(one, at=now) for one in (1, 2)))
+        assert await sent(desk, 24 * 3600) == 0
+        assert [(await progress(desk, one)).unsent for one in (1, 2)] == [16, 16]
+
+
+async def test_who_has_the_first_part_of_it_gets_the_rest() -> None:
+    """Of a text in two messages, stopped while the second waits for the platform."""
+    async with spoken() as desk:
+        await started(desk, 3)
+        inbox = desk.stores.inbox
+        [lease] = await inbox.lease("me")
+        there = MessageRef(place=lease.place, id="5")
+        await inbox.anchor(lease, replace(mark(lease), ref=there))
+        await inbox.anchor(lease, replace(mark(lease), part=1001))
+        await desk.say("/broadcast stop", ADMIN)
+        await inbox.anchor(lease, replace(mark(lease), part=1001, ref=None))
+        await inbox.rest(lease, until=desk.clock.now() + 1000, error="429", counts=False)
+        assert await sent(desk, 24 * 3600) == 1
+        found = await progress(desk)
+        assert (found.unsent, found.delivered) == (3, 1)
 
 
 async def test_where_nothing_runs_it_says_so_and_the_word_begins_a_text_all_the_same() -> None:
