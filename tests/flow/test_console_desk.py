@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.clock import SystemClock
+from bot.knowledge.base import KnowledgeBase
+from storage import open_stores
 from storage.lock import LockFile
 from tests.fakes.glm import KEY
+from tests.fakes.inline_database import laid
 from tests.unit.test_cli import ROOT, Done, Session, frontdesk
 
 
@@ -74,10 +78,12 @@ def test_lines_come_back_in_the_next_session_and_are_the_owners_only(tmp_path: P
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Path:
+async def shop(tmp_path: Path) -> Path:
     """A folder whose database knows one thing that the sample does not."""
     (tmp_path / "faq.csv").write_text("question,answer\nWho is Zara?,Our parrot.\n", "utf-8")
-    assert frontdesk(["kb", "import", "faq.csv"], tmp_path).returncode == 0
+    stores = await open_stores(str(laid(tmp_path / "frontdesk.db")), SystemClock())
+    await KnowledgeBase(stores.passages, SystemClock()).import_file(tmp_path / "faq.csv")
+    await stores.close()
     return tmp_path
 
 

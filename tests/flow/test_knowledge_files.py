@@ -100,7 +100,7 @@ def pdf_of(*pages: str) -> bytes:
 
 def word(document: str = WORD) -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("[Content_Types].xml", TYPES)
         archive.writestr("_rels/.rels", RELATIONS)
         archive.writestr("word/_rels/document.xml.rels", INNER)

@@ -127,6 +127,7 @@ async def test_as_a_file_in_private() -> None:
     assert not reply.text
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("drawing")
 async def test_in_a_group_they_go_to_the_one_who_asked_alone() -> None:
     """Whole: text and picture, or the file; and that they were sent is no request of anybody's."""
@@ -155,6 +156,7 @@ async def test_in_a_group_they_go_to_the_one_who_asked_alone() -> None:
             assert events[-1].route == "relay"
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("drawing")
 async def test_on_telegram_the_picture_is_a_photo_also_for_who_asked_in_a_group(
     tmp_path: Path,

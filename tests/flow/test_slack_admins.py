@@ -44,6 +44,7 @@ async def test_members_of_a_named_user_group_are_admins_and_nobody_else(
     assert count(slack, "usergroups.users.list") == 1
 
 
+@pytest.mark.soak
 async def test_the_picture_of_the_numbers_is_an_image_file(
     slack: FakeSlack, tmp_path: Path
 ) -> None:
