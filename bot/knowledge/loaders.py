@@ -10,11 +10,11 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import msgspec
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from bot.errors import Cause, KnowledgeError
 from bot.knowledge import drafts, files
@@ -23,6 +23,10 @@ from bot.knowledge.chunk import Block, Heading, Section, Table, outline, paragra
 from bot.knowledge.port import EntryDraft
 from bot.knowledge.terms import TERMS_VERSION, fold, worded
 from bot.types import value
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 PARSER = f"1.{TERMS_VERSION}"
 """Stored with each file; another number means it is read anew though its bytes are the same."""
@@ -209,7 +213,13 @@ def plain(uri: str, text: str) -> list[EntryDraft]:
 
 _NO_WORD = re.compile(r"\W+")
 _FRONT = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
-_MARKDOWN = MarkdownIt("commonmark").enable("table")
+
+
+@cache
+def _markdown_parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # a child that reads a table of FAQs does not pay for it
+
+    return MarkdownIt("commonmark").enable("table")
 
 
 def markdown(uri: str, text: str) -> list[EntryDraft]:
@@ -246,7 +256,7 @@ def _section_uid(uri: str, part: Section) -> str:
 
 def _markdown_items(text: str) -> Iterator[Heading | Block]:
     lines = text.split("\n")
-    tokens = _MARKDOWN.parse(text)
+    tokens = _markdown_parser().parse(text)
     for place, token in enumerate(tokens):
         if token.level or token.map is None:
             continue

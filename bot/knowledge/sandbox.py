@@ -6,25 +6,28 @@ Small plain text is read here; whatever needs a library for its format, or is la
 from __future__ import annotations
 
 import asyncio
-import os
-import resource
 import sys
 from pathlib import PurePosixPath
 
 import msgspec
+import structlog
 
 from bot.errors import Cause, KnowledgeError
-from bot.knowledge.causes import cause_of, error_of, refused
+from bot.knowledge import child
+from bot.knowledge.causes import error_of, refused
+from bot.knowledge.child import Told
 from bot.knowledge.loaders import LOADERS, load
 from bot.knowledge.spool import Spool, pour
 from bot.types import value
+
+log = structlog.get_logger()
 
 SECONDS = 60
 """What a file may take, of the wall and of the CPU."""
 MEMORY = 512 * 1024 * 1024
 """What the child may map, its interpreter and libraries included."""
 TRUSTED_MAX = 512 * 1024
-"""Bytes of plain text that are read without a child: starting one costs 0.2 s."""
+"""Bytes of plain text that are read without a child: starting one costs 0.1 s."""
 
 
 @value
@@ -34,13 +37,6 @@ class Read:
     begin: int
     end: int
     notes: tuple[Cause, ...] = ()
-
-
-class _Told(msgspec.Struct):
-    """What the child says beside the entries, or why there are none."""
-
-    notes: tuple[Cause, ...] = ()
-    error: Cause | None = None
 
 
 async def parse(
@@ -73,10 +69,10 @@ async def _in_child(
     uri: str, content: bytes, spool: Spool, *, seconds: float, memory: int
 ) -> tuple[Cause, ...]:
     out = spool.file.fileno()
-    child = await asyncio.create_subprocess_exec(
+    reader = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        __name__,
+        child.__name__,
         uri,
         str(memory),
         str(max(1, round(seconds))),
@@ -88,20 +84,20 @@ async def _in_child(
     )
     try:
         async with asyncio.timeout(seconds):
-            told, err = await child.communicate(content)
+            told, err = await reader.communicate(content)
     except TimeoutError:
         raise refused("cause.slow", uri, seconds=f"{seconds:g}") from None
     finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    return _heard(uri, child.returncode or 0, told, err)
+        if reader.returncode is None:
+            reader.kill()
+            await reader.wait()
+    return _heard(uri, reader.returncode or 0, told, err)
 
 
 def _heard(uri: str, status: int, out: bytes, err: bytes) -> tuple[Cause, ...]:
     """What became of the child."""
     if status == 0:
-        told = msgspec.json.decode(out, type=_Told)
+        told = msgspec.json.decode(out, type=Told)
         if told.error is not None:
             raise error_of(told.error)
         return told.notes
@@ -110,27 +106,5 @@ def _heard(uri: str, status: int, out: bytes, err: bytes) -> tuple[Cause, ...]:
         raise refused("cause.heavy", uri)
     if "MemoryError" in last:
         raise refused("cause.memory", uri)
-    import structlog  # here and not above, since the child has no use for it
-
-    structlog.get_logger().info("file_damaged", file=uri, error=last[:200])
+    log.info("file_damaged", file=uri, error=last[:200])
     raise refused("cause.damaged", uri)
-
-
-def main() -> None:
-    """The child: limit itself, read the file from stdin, pour the entries into the spool."""
-    uri, memory, seconds, out = sys.argv[1], *map(int, sys.argv[2:5])
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    content = sys.stdin.buffer.read()
-    try:
-        parsed = load(uri, content)
-        with os.fdopen(out, "wb") as file:
-            pour(file, parsed.drafts)
-        told = _Told(notes=parsed.notes)
-    except KnowledgeError as error:
-        told = _Told(error=cause_of(error))
-    sys.stdout.buffer.write(msgspec.json.encode(told))
-
-
-if __name__ == "__main__":
-    main()

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import chain
 from operator import add
+from zlib import crc32
 
 import Stemmer
 
@@ -193,7 +194,7 @@ class _Telling(dict[str, int]):
 
 def _number(term: str) -> int:
     """Small enough that the sum of a text's is a signed number of 64 bits."""
-    return int.from_bytes(hashlib.blake2b(term.encode(), digest_size=6).digest(), "big") or 1
+    return crc32(term.encode()) or 1
 
 
 _TELLING = _Telling()
