@@ -79,7 +79,7 @@ class Owners:
             person, reason = await self._naming.whom_and_why(call)
             if person.id == call.person.id or person.role is Role.ADMIN:
                 raise UserError("access.not_them", name=person.listed)
-            return _banned(person, _cut(reason))
+            return _banned(person, _cut(reason), private=call.place.private)
 
         async for event in audited("ban", call, decide):
             yield event
@@ -158,12 +158,13 @@ def _cut(text: str) -> str:
     return text if len(text) <= REASON_MAX else text[: REASON_MAX - 1] + "…"
 
 
-def _banned(person: Person, reason: str) -> Decision:
-    """Kept out; the reason stands beside the name wherever those who run the desk see it."""
+def _banned(person: Person, reason: str, *, private: bool) -> Decision:
+    """Kept out; the reason stands beside the name wherever only those who run the desk see it."""
     values: dict[str, Scalar] = {"name": person.listed}
+    told = bool(reason) and private
     return Decision(
-        key="access.banned_because" if reason else "access.banned",
-        values=values | {"reason": reason} if reason else values,
+        key="access.banned_because" if told else "access.banned",
+        values=values | {"reason": reason} if told else values,
         detail=f"#{person.id}: {reason}" if reason else f"#{person.id}",
         changes=(SetRole(person=person.id, role=Role.BLOCKED, allowed=False, reason=reason),),
     )

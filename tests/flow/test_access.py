@@ -184,6 +184,16 @@ async def test_in_a_reply_the_argument_is_the_reason_unless_it_names_somebody() 
         assert mistyped.notices == ["access.unknown_person"]
 
 
+async def test_before_others_the_reason_is_kept_and_not_repeated() -> None:
+    async with spoken() as desk:
+        await desk.say("hello", ANN, name="Ann")
+        banned = await desk.say(f"/ban #1 {WHY}", ADMIN, channel=GROUP)
+        assert banned.notices == ["access.banned"]
+        assert WHY not in banned.text
+        assert WHY in (await desk.say("/ban list", ADMIN)).text
+        assert WHY in (await desk.say("/audit", ADMIN)).text
+
+
 async def test_the_list_of_who_is_kept_out_is_for_no_group_and_the_newest_come_first() -> None:
     async with spoken() as desk:
         for user in (ANN, BOB):
