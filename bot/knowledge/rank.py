@@ -90,6 +90,8 @@ class Asked:
     """Each term with its weight, the heaviest first."""
     unknown: float
     """Share of the weight in terms that the base has never seen; in a follow-up its own terms'."""
+    known: tuple[str, ...] = ()
+    """Its terms that the base has seen: no row has any other."""
     added: frozenset[str] = frozenset()
     """The telling terms that a follow-up adds to the question it leans on; empty for others."""
     leant: bool = False
@@ -125,6 +127,7 @@ def ask(question: str, frequencies: Mapping[str, int], rows: int, *, before: str
         total=total or 1.0,
         sought=tuple((term, weights[term]) for term in heaviest),
         unknown=unknown / sum(judged.values()) if judged else 1.0,
+        known=tuple(term for term in weights if frequencies.get(term)),
         added=frozenset(added) if before else frozenset(),
         leant=bool(before),
     )
@@ -213,7 +216,7 @@ def _promising(
     asked: Asked, candidates: Sequence[Candidate]
 ) -> Iterator[tuple[Candidate, Collection[str]]]:
     """The rows of each index that are worth a closer look, with the terms they share."""
-    sieve, heaviest = Sieve(asked.weights), asked.sought[:TELLING]
+    sieve, heaviest = Sieve(asked.known), asked.sought[:TELLING]
     promises = []
     for row in candidates:
         shared = sieve(row.terms)
