@@ -290,6 +290,13 @@ def _keys() -> KeyBindings:
     def _newline(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
+    @keys.add(Keys.Vt100MouseEvent)
+    def _no_mouse(event: KeyPressEvent) -> None:
+        """No mouse is asked for: what looks like its news is a pasted colour, as `ESC [31m`.
+
+        The library would read three numbers in it, and end the prompt over one.
+        """
+
     return keys
 
 

@@ -265,6 +265,7 @@ async def test_quit_and_ctrl_d_leave(terminal: Terminal, leave: str) -> None:
         ("two\\\rlines\r", "two\nlines"),
         ("\x1b[200~pasted\nas\nit is\x1b[201~\r", "pasted\nas\nit is"),
         ("given up\x03kept\r", "kept"),
+        ("a \x1b[31mred\x1b[0m lamp\r", "a red lamp"),
         ("你好\r", "你好"),
     ],
 )
