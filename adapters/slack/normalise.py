@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import field, replace
 from typing import Any
 
-from adapters.slack.readable import mentioned, readable
+from adapters.slack.readable import mentioned, readable, unaddressed
 from bot.i18n import means
 from bot.ports import Intake
 from bot.types import AnswerId, Attachment, IncomingMessage, Place, Sender, Signal, value
@@ -27,7 +27,8 @@ _QUIET = frozenset(("quiet", "be quiet", "安静", "别说话", "不要说话"))
 _FIRST = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _BETWEEN = " \t:："
 """Between a word and what stands behind it."""
-_PERSON = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^<>]*)?>")
+_ABOUT = re.compile(r"/\S+\s+(<@[UW][A-Z0-9]+(?:\|[^<>]*)?>)")
+"""A command that begins with somebody, in the raw text."""
 _STOP = re.compile(r"^stop:(\d+)$")
 SHORTCUT = re.compile(r"(thread|message):([a-z][a-z0-9_-]{0,31})", re.ASCII)
 """The callback id of a message shortcut: what it is about, and the command that it says."""
@@ -296,12 +297,12 @@ def _words(text: str, setting: Setting, *, addressed: bool) -> str:
 
 def _about(words: str, text: str, me: Me, setting: Setting) -> str:
     """Whom a command begins with stays the person mentioned: the name may be another's as well."""
-    command, _, rest = words.partition(" ")
-    others = (one for one in _PERSON.findall(text) if me.user not in mentioned(one))
-    if not command.startswith("/") or (first := next(others, None)) is None:
+    found = _ABOUT.match(unaddressed(text, me.user))
+    if found is None:
         return words
-    rest, name = rest.lstrip(), readable(first, me=me.user, people=setting.people)
-    return f"{command} {first}{rest.removeprefix(name)}" if rest.startswith(name) else words
+    command, rest = words.split(maxsplit=1)
+    name = readable(found[1], me=me.user, people=setting.people)
+    return f"{command} {found[1]}{rest.removeprefix(name)}"
 
 
 def _bare(text: str) -> str:

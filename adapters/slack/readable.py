@@ -22,9 +22,13 @@ def readable(text: str, *, me: str, people: Mapping[str, Sender]) -> str:
 
     Slack escapes only `&`, `<` and `>` in message text, so a decoded `<` can start no token.
     """
-    bare = re.sub(rf"<@{me}(?:\|[^<>]*)?>[ \t]?[,:，：]?[ \t]*", "", text)
-    shown = _TOKEN.sub(lambda token: _resolved(token.group(1), people), bare)
+    shown = _TOKEN.sub(lambda token: _resolved(token.group(1), people), unaddressed(text, me))
     return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
+
+
+def unaddressed(text: str, me: str) -> str:
+    """The raw text without mentions of `me`, as what is said to us begins."""
+    return re.sub(rf"<@{me}(?:\|[^<>]*)?>[ \t]?[,:，：]?[ \t]*", "", text).strip()
 
 
 def _resolved(token: str, people: Mapping[str, Sender]) -> str:
