@@ -119,16 +119,23 @@ class BatchConnection(sqlite.Connection):
         tx = SqliteTx(self, statements())
         for job in batch:
             self.execute("SAVEPOINT job")
-            if not job.writes and self.writer:
-                self.execute("PRAGMA query_only = ON")
             try:
-                job.result = drive(_as_coroutine(job.work(tx)))
+                job.result = self._carry_out(job, tx)
             except Exception as error:  # noqa: BLE001 - the guard around one caller (DESIGN 7)
                 self._undo(job, error)
-            finally:
-                if not job.writes and self.writer:
-                    self.execute("PRAGMA query_only = OFF")
             self.execute("RELEASE job")
+
+    def _carry_out(self, job: Job[Any], tx: SqliteTx) -> Any:
+        """The result of one job. Raises StorageError when one who reads has written, as it can where a
+        base in memory has no readers of its own.
+
+        Not by `PRAGMA query_only` around it: SQLite prepares every statement anew after that.
+        """
+        before = self.total_changes
+        result = drive(_as_coroutine(job.work(tx)))
+        if not job.writes and self.total_changes != before:
+            raise StorageError(f"{self.path} may not be written by one who reads")
+        return result
 
     def _undo(self, job: Job[Any], error: Exception) -> None:
         """Take back what one job did; if SQLite has dropped the transaction, the group is lost."""
