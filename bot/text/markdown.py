@@ -55,7 +55,7 @@ class Markdown:
             self._source, self._done, self._looked = "", [], 0
         self._advance(text)
         tail = text[len(self._source) :]
-        tokens = self._blocks(tail if final else _sure(tail))
+        tokens = self._blocks(tail if final else _sure(tail, self._source[-2:]))
         pieces = self._done + list(_pieces(tokens, _last_inline(tokens, final=final)))
         return joined((piece for piece in pieces if piece.text), "\n\n")
 
@@ -117,11 +117,16 @@ def _open_fence(text: str) -> tuple[str, str, str]:
     return fence, prefix, opened if fence else ""
 
 
-def _sure(tail: str) -> str:
-    """An open text without what at its end cannot be judged yet."""
+def _sure(tail: str, before: str) -> str:
+    """An open text without what at its end cannot be judged yet.
+
+    `before`: the end of what stands before it. A row behind that may belong to a table there.
+    """
     if _open_fence(tail)[0]:
         return _without_last_line(tail, _FENCE_END)
-    return _UNSURE_TABLE.sub("", _without_last_line(tail, _UNSURE_LINE))
+    body = _without_last_line(tail, _UNSURE_LINE)
+    table = _UNSURE_TABLE.search(before + body, max(0, len(before) - 1))
+    return body[: max(0, table.start() - len(before))] if table else body
 
 
 def _without_last_line(text: str, pattern: re.Pattern[str]) -> str:

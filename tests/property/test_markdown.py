@@ -48,6 +48,7 @@ def test_any_text_renders_to_valid_entities(source: str) -> None:
 @example(
     "| a | b |\n|---|---|\n|---|---|\n|---|---|\n\n\n\n\n| a | b |\n- - \n", [8, 41, 31, 8, 36]
 )
+@example("******| a | b |\n**|---|---|\n|---|---|\n|---|---|\n****", [1])
 @given(SOURCES, st.lists(st.integers(1, 60), min_size=1, max_size=5))
 def test_the_cache_changes_nothing(source: str, rhythm: list[int]) -> None:
     """Growing by any rhythm shows what the same text shows when rendered at once."""
