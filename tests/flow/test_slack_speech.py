@@ -23,6 +23,7 @@ from bot.errors import (
 )
 from bot.ports import Deletes, FindsPosts, HasRoutes, TakesFiles
 from bot.types import Button, MessageRef, Place
+from tests.contract.stores import HandClock
 from tests.fakes.slack import BOT_TOKEN, FakeSlack
 from tests.flow.slack_desk import (
     QuickClock,
@@ -150,6 +151,15 @@ async def test_a_429_at_the_start_is_waited_out(fake: FakeSlack) -> None:
     await adapter.close()
 
 
+@pytest.fixture
+def by_hand(desk: SlackAdapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time goes by for who sleeps only: no budget grows because the machine is busy."""
+    hand = HandClock()
+    monkeypatch.setattr(desk._clock, "monotonic", hand.monotonic)
+    monkeypatch.setattr(desk._clock, "sleep", hand.sleep)
+
+
+@pytest.mark.usefixtures("by_hand")
 async def test_a_frame_of_a_growing_answer_does_not_wait_for_retry_after(
     fake: FakeSlack, desk: SlackAdapter
 ) -> None:
@@ -167,6 +177,7 @@ async def test_a_frame_of_a_growing_answer_does_not_wait_for_retry_after(
     assert count(fake, "chat.update") == 1
 
 
+@pytest.mark.usefixtures("by_hand")
 async def test_a_crowd_of_frames_does_not_queue_and_a_final_passes_it(
     fake: FakeSlack, desk: SlackAdapter
 ) -> None:

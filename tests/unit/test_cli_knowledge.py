@@ -72,22 +72,22 @@ def test_who_changed_what_is_told_of_one_entry_and_of_all(filled: Inside) -> Non
     assert "命令行 · 删除 pets" in states
 
 
-async def test_gaps_come_with_a_draft_each_where_there_is_a_model(tmp_path: Path) -> None:
+async def test_gaps_come_with_a_draft_each_where_there_is_a_model(
+    filled: Inside, tmp_path: Path
+) -> None:
     (tmp_path / "frontdesk.toml").write_text('[desk]\nanswers = "strict"\n')
     asked = "Do you engrave names?\nWho may rent an elephant?\n"
-    (tmp_path / "faq.csv").write_text(FAQ)
-    assert (await asyncio.to_thread(frontdesk, ["kb", "import", "faq.csv"], tmp_path)).stderr == ""
     await asyncio.to_thread(frontdesk, ["chat"], tmp_path, stdin=asked.encode())
-    plain = await asyncio.to_thread(frontdesk, ["kb", "gaps"], tmp_path)
+    plain = await asyncio.to_thread(filled, "kb", "gaps")
     assert "1 × Do you engrave names?" in plain.stdout
     assert "kb add" not in plain.stdout
     draft = json.dumps({"question": "It's engraved?", "answer": "[to be filled in]"})
     async with FakeGlm(default=computed(lambda _: draft)) as glm:
         settings = f"MODEL_API_KEY={KEY}\nMODEL_BASE_URL={glm.url}\n"
         (tmp_path / ".env").write_text(settings)
-        drafted = await asyncio.to_thread(frontdesk, ["kb", "gaps"], tmp_path)
-        words = ["kb", "gaps", "--json", "--drafts", "1"]
-        rows = json.loads((await asyncio.to_thread(frontdesk, words, tmp_path)).stdout)
+        drafted = await asyncio.to_thread(filled, "kb", "gaps")
+        words = ("kb", "gaps", "--json", "--drafts", "1")
+        rows = json.loads((await asyncio.to_thread(filled, *words)).stdout)
     [line, _] = [line for line in drafted.stdout.splitlines() if "Draft" in line]
     typed = shlex.split(line.partition(": ")[2])
     assert typed == ["frontdesk", "kb", "add", "It's engraved?", "[to be filled in]"]
