@@ -126,10 +126,10 @@ class BatchConnection(sqlite.Connection):
             self.execute("RELEASE job")
 
     def _carry_out(self, job: Job[Any], tx: SqliteTx) -> Any:
-        """The result of one job. Raises StorageError when one who reads has written, as it can where a
-        base in memory has no readers of its own.
+        """The result of one job. Raises StorageError when one who reads has written.
 
-        Not by `PRAGMA query_only` around it: SQLite prepares every statement anew after that.
+        A base in memory has no readers of its own. They are held back by no `PRAGMA query_only`
+        around each job: SQLite prepares every statement anew after that.
         """
         before = self.total_changes
         result = drive(_as_coroutine(job.work(tx)))
