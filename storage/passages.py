@@ -57,6 +57,13 @@ _SWITCH_BATCH = 2000
 """Entries retired, or revisions noted, in one transaction before a switch."""
 _MERGE_PAGES = 200
 """Pages of 4 kB that the index is rewritten by in one transaction: 15 ms of the writer's time."""
+_MANY = 100
+"""Entries of one stage from which it is a part of an import, and a `merge` comes after the last."""
+_USUALLY = {"automerge": 16, "crisismerge": 16}
+_IMPORTING = {"automerge": 0, "crisismerge": 48}
+"""From how many segments of a level a write to the index merges some of them (0: never), and all.
+Merging at 16, too, was a fifth of the CPU of an import's writes, and held the writer for a second
+where 100,000 rows came; `merge` comes after one anyway."""
 _FREQUENCIES_MAX = 50_000
 """Frequencies remembered per generation; the common terms are dear to count and asked each time."""
 
@@ -101,6 +108,8 @@ class PassageStore:
 
     async def stage(self, generation: int, drafts: Sequence[EntryDraft]) -> None:
         async def work(tx: Tx) -> None:
+            if len(drafts) >= _MANY:
+                await _gather(tx, _IMPORTING)
             last = (await tx.run("kb_last_ids"))[0]
             await _add(tx, drafts, generation, integer(last["entry"]), integer(last["text"]))
 
@@ -127,6 +136,7 @@ class PassageStore:
                 ],
             )
             await tx.run("kb_add_generation", id=now, at=change.at, by=change.by, note=change.note)
+            await _gather(tx, _USUALLY)
             await tx.run("kb_switch", generation=now, faq_more=more["faq"], doc_more=more["doc"])
             if change.calibration is not None:
                 await tx.run("kb_calibrate", calibration=change.calibration)
@@ -323,6 +333,13 @@ async def _run(statement: str, tx: Tx, **params: Cell) -> None:
 
 async def _run_many(statement: str, rows: Sequence[dict[str, Cell]], tx: Tx) -> None:
     await tx.run_many(statement, rows)
+
+
+async def _gather(tx: Tx, settings: Mapping[str, int]) -> None:
+    """Let more or fewer segments lie from now on; an import that dies leaves it to the next."""
+    for kind in KINDS:
+        for setting, segments in settings.items():
+            await tx.run(f"kb_gather_{kind}", setting=setting, segments=segments)
 
 
 async def _merge(kind: str, pages: int, tx: Tx) -> bool:

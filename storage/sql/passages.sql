@@ -58,6 +58,12 @@ INSERT INTO kb_faq (kb_faq, rowid, terms) VALUES ('delete', :id, :terms);
 -- kb_unindex_doc: take a chunk's terms out again; they must be what was put in
 INSERT INTO kb_doc (kb_doc, rowid, terms) VALUES ('delete', :id, :terms);
 
+-- kb_gather_faq: how many segments of a level the index of questions lets lie, by FTS5's settings
+INSERT INTO kb_faq (kb_faq, rank) VALUES (:setting, :segments);
+
+-- kb_gather_doc: how many segments of a level the index of chunks lets lie, by FTS5's settings
+INSERT INTO kb_doc (kb_doc, rank) VALUES (:setting, :segments);
+
 -- kb_merge_faq: rewrite some pages of the index of questions with fewer pieces
 INSERT INTO kb_faq (kb_faq, rank) VALUES ('merge', :pages);
 
