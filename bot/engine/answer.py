@@ -178,7 +178,8 @@ class Answerer:
         if question.unclear:
             yield Grounds(route="declined")
             yield Replace(text=say(question.locale, "answer.which"))
-            yield _taken_back("declined")
+            # Who is asked back is not turned away: in a thread they go on without a mention.
+            yield Done(route="declined", remember=False)
             return
         opened = await self._handoff.open(
             question.person, question.place, question.text, "ticket.reason_gap"
@@ -385,7 +386,7 @@ def _said(route: Route, ear: _Ear, confidence: float | None) -> Done:
 
 
 def _taken_back(route: Route) -> Done:
-    """The end of what was no answer: struck by the provider's safety check, or asked back."""
+    """The end of an answer that the provider's safety check struck."""
     return Done(route=route, remember=False, outcome="declined")
 
 

@@ -104,12 +104,17 @@ class Spoken:
         name: str = "",
         platform: str = "telegram",
         channel: str | None = None,
+        thread: str | None = None,
         quoted_user: str | None = None,
     ) -> Reply:
         """One message from intake to settlement. Without a channel it is said in private."""
         self._said += 1
         place = Place(
-            platform=platform, account="1", channel=channel or user, private=channel is None
+            platform=platform,
+            account="1",
+            channel=channel or user,
+            private=channel is None,
+            thread=thread,
         )
         message = IncomingMessage(
             key=f"m{self._said}",

@@ -43,6 +43,7 @@ from storage.passages import PassageStore
 from tests.fakes.loop import run_virtual
 from tests.fakes.scripted import FixedHistory, FixedKnowledge, NoTickets, ScriptedModel
 from tests.flow.shop import shop_database
+from tests.flow.spoken import ANN, spoken
 
 DIALOGUES = Path(__file__).parent.parent / "data" / "follow-ups.jsonl"
 PLACE = Place(platform="telegram", account="1", channel="42", private=True)
@@ -160,6 +161,17 @@ async def test_an_ordinal_that_points_at_nothing_is_asked_about_and_nothing_is_q
     done = events[-1]
     assert isinstance(done, Done)
     assert (done.route, done.changes, done.citations, done.remember) == ("declined", (), (), False)
+
+
+async def test_who_is_asked_which_one_was_meant_stays_in_the_exchange() -> None:
+    """In a shared thread what they answer needs no mention: silence would follow the question."""
+    async with spoken() as desk:
+        which = await desk.say(
+            "what about the second one", platform="slack", channel="C1", thread="9.1"
+        )
+        assert which.text == say("en", "answer.which")
+        thread = Place(platform="slack", account="1", channel="C1", thread="9.1")
+        assert await desk.stores.threads.party(thread) == {ANN}
 
 
 async def test_a_model_may_know_which_one_was_meant(shop: KnowledgeBase) -> None:
