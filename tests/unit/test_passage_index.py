@@ -9,6 +9,7 @@ import pytest
 
 from bot.clock import SystemClock
 from bot.knowledge import drafts
+from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.port import Candidate, Hits, Switch
 from bot.knowledge.rank import groups
 from bot.knowledge.terms import fingerprint, terms
@@ -103,6 +104,21 @@ async def test_an_index_in_one_piece_is_left_alone(database: Counted) -> None:
     database.writes = 0
     await store.merge()
     assert database.writes == len(passages.KINDS)
+
+
+async def test_a_folder_taken_in_and_measured_leaves_the_index_in_one_piece(
+    database: Counted, tmp_path: Path
+) -> None:
+    folder = tmp_path / "kb"
+    folder.mkdir()
+    kb = KnowledgeBase(PassageStore(database), SystemClock())
+    for name in ("red", "blue", "green"):
+        (folder / f"{name}.csv").write_text(f"question,answer\nWhere is the {name} lamp?,Here.\n")
+        await kb.import_folder(folder)
+    assert pieces(database, "faq") == 3
+    (folder / "grey.csv").write_text("question,answer\nWhere is the grey lamp?,There.\n")
+    await kb.import_folder(folder, refit=True)
+    assert (pieces(database, "faq"), pieces(database, "doc")) == (1, 1)
 
 
 @pytest.mark.parametrize(
