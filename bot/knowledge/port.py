@@ -97,8 +97,7 @@ class SourceFile:
     parser: str
 
 
-@value
-class Revision:
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """One entry changed: who, when (ms), what; hashes are empty where nothing was or is."""
 
     uid: str
