@@ -37,7 +37,7 @@ class Markdown:
     """The rendering of one text that grows: blocks that are finished are not parsed again."""
 
     def __init__(self) -> None:
-        self._source = ""
+        self._source = self._known = ""
         self._done: list[RichText] = []
         self._looked = 0
         self._last: tuple[str, bool, RichText] = "", True, RichText(text="")
@@ -51,8 +51,8 @@ class Markdown:
 
     def _rendered(self, text: str, *, final: bool) -> RichText:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-        if not text.startswith(self._source):
-            self._source, self._done, self._looked = "", [], 0
+        if not text.startswith(self._known):
+            self._source, self._known, self._done, self._looked = "", "", [], 0
         self._advance(text)
         tail = text[len(self._source) :]
         tokens = self._blocks(tail if final else _sure(tail, self._source[-2:]))
@@ -62,7 +62,8 @@ class Markdown:
     def _advance(self, text: str) -> None:
         """Keep the rendering of what stands before the last block whose first line is whole.
 
-        An unfinished line may yet turn out to belong to the block before it. Looked for once in
+        An unfinished line may yet turn out to belong to the block before it, and so may another
+        line in its place: the rendering holds for texts that have this one too. Looked for once in
         each STEP characters and before their end, so that the rhythm of the growth plays no part.
         """
         limit = len(text) // STEP * STEP
@@ -79,7 +80,9 @@ class Markdown:
         last = done[-1]
         self._done.extend(piece for piece in _pieces(tokens[:last], None) if piece.text)
         first = (tokens[last].map or [0])[0]
-        self._source += "".join(line + "\n" for line in tail.split("\n")[:first])
+        rows = [row + "\n" for row in tail.split("\n")]
+        self._source += "".join(rows[:first])
+        self._known = self._source + rows[first]
 
     def _blocks(self, text: str) -> list[Token]:
         """The blocks of this text; a tail in which nothing is finished is asked for twice."""

@@ -130,8 +130,12 @@ class World:
         return [frame for name, frame in self.messages.items() if name not in self.orphans]
 
 
+ROWS = "x" * 70 + "| a | b |\n|---|---|\n| 1 | 2 |\n"
+
+
 @given(st.lists(HAPPENINGS, max_size=30), DELTAS, st.booleans())
 @example([("grow", ""), ("grow", "x" * 70), ("call", "gone"), ("grow", "")], "", False)
+@example([("grow", f"{ROWS}- item\n"), ("grow", "word " * 20)], f"{ROWS}word ", True)
 def test_in_the_end_exactly_the_text_stands_in_order(
     happenings: list[tuple[str, str | float]], last: str, other: bool
 ) -> None:

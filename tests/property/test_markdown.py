@@ -60,6 +60,15 @@ def test_the_cache_changes_nothing(source: str, rhythm: list[int]) -> None:
     assert markdown(source, final=True) == render(source)
 
 
+def test_another_text_with_the_same_beginning_shows_what_it_shows_alone() -> None:
+    """What ended a block in the one may go on with it in the other."""
+    begins = "One line of a paragraph, that a second and a third may follow.\n" * 4
+    markdown = Markdown()
+    for end in ("- an item\n", "goes on\n", "\nA new one\n", "", "# A heading\n"):
+        markdown(begins + "- an item\n" * 20, final=False)
+        assert markdown(begins + end, final=True) == render(begins + end), end
+
+
 @given(st.integers(0, 10**9))
 def test_an_answer_reads_as_it_was_meant(seed: int) -> None:
     """Judged by a plain text that was made beside the source, not from it."""
