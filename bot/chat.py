@@ -50,7 +50,7 @@ async def run(
         sys.stderr.write(NOTHING_TO_SERVE)
         return 2
     config = chosen(loaded.config, model=model, knowledge=knowledge)
-    config = replace(config, http=HttpConfig(public="", operator=""))  # a chat listens nowhere
+    config = replace(config, http=HttpConfig(public="", operator=""))  # a chat has no pages
     async with _opened(replace(loaded, config=config), tell) as (desk, folder):
         return await _converse(desk, folder, tell=tell, locale=locale)
 
@@ -117,7 +117,8 @@ async def _converse(desk: Desk, folder: str, *, tell: Tell, locale: str) -> int:
     )
     service = await Service.build(desk)
     service.join(console)
-    service.public = False
+    # What others write beside a chat goes through it, unless another desk holds the file.
+    service.public = desk.config.database != MEMORY
     if isinstance(console, TerminalAdapter) and desk.config.desk.answers != "open":
         service.learning = _learning(desk, folder, console.note, locale)
         await service.learning.begin()

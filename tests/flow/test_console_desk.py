@@ -154,6 +154,23 @@ def test_the_folder_is_followed_while_somebody_sits_here(tmp_path: Path) -> None
     assert session.paper.count("the answer is empty") == 1, "each failure is told once"
 
 
+def test_what_is_changed_beside_a_chat_goes_through_it(tmp_path: Path) -> None:
+    folder = tmp_path / "kb"
+    folder.mkdir()
+    (folder / "faq.csv").write_text("question,answer\nWho is Zara?,Our parrot.\n", "utf-8")
+    session = Session(tmp_path, "run", FRONTDESK_KNOWLEDGE=str(folder))
+    session.until("›")
+    done = frontdesk(["kb", "add", "Who is Otto?", "The cat."], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    session.press("Who is Otto?\r")
+    session.until("The cat.")
+    session.until("›")
+    session.press("\x04")
+    session.until("Goodbye.")
+    assert session.ended() == 0
+    assert not (tmp_path / "frontdesk.db.sock").exists()
+
+
 def test_piped_questions_are_answered_from_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "kb"
     folder.mkdir()
