@@ -131,6 +131,7 @@ async def erase(tx: Tx, person: PersonId, *, now: int) -> None:
     await tx.run_many("blank_message", [{"id": one} for one in theirs])
     # What we sent to others may quote anybody, a digest for staff above all; it has done its work.
     await tx.run("blank_relays")
+    await tx.run("blank_ban_words")  # the reason in them as well
     spoken = {number(row, "conversation") for row in messages}
     await tx.run_many("blank_signals", [{"conversation": one} for one in spoken])
     await tx.run("blank_summaries", person=person, memory=f"person:{person}")

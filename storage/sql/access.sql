@@ -218,9 +218,16 @@ UPDATE audit SET detail = substr(detail, 1, max(instr(detail, ':') - 1, 0))
 -- blank_unread: events that were never understood, which name this person
 UPDATE inbox SET raw = '' WHERE state = 3 AND conversation IS NULL AND instr(raw, :user_id) > 0;
 
--- blank_bans: why somebody was kept out may quote them; that they were stays
-UPDATE audit SET detail = '#' || :person
- WHERE action = 'ban' AND detail LIKE '#' || :person || ':%';
+-- blank_bans: why somebody was kept out may quote them; that they were stays. So may what was typed
+-- in vain, whomever it names
+UPDATE audit
+   SET detail = CASE action WHEN 'ban' THEN '#' || :person
+                            ELSE substr(detail, 1, max(instr(detail, ':') - 1, 0)) END
+ WHERE action = 'ban' AND detail LIKE '#' || :person || ':%' OR action = 'ban refused';
+
+-- blank_ban_words: the messages by which people were kept out; they have done their work
+UPDATE inbox SET body = NULL, raw = '', error = ''
+ WHERE origin = 'user' AND state <> 0 AND body IS NOT NULL AND instr(lower(body), '"/ban') > 0;
 
 -- blank_person: the name goes, and where they can be written to unasked; a block and a quota stay
 UPDATE person SET name = '', locale = NULL, home = NULL, ban_reason = '' WHERE id = :person;

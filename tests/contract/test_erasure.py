@@ -133,7 +133,8 @@ async def _named_by_another(desk: Stores, words: str) -> None:
 
 async def _banned_by_another(desk: Stores, person: PersonId, words: str) -> None:
     """Somebody else kept them out, and quoted them."""
-    await desk.inbox.put([intake(message(996, "/ban", channel="roots", user="root"))])
+    ban = message(996, f"/ban #{person} {words}", channel="roots", user="root", alone=True)
+    await desk.inbox.put([intake(ban)])
     settlement = Settlement(
         outcome="answered",
         memory=MemoryId("r"),
@@ -141,6 +142,7 @@ async def _banned_by_another(desk: Stores, person: PersonId, words: str) -> None
         changes=(
             SetRole(person=person, role=Role.BLOCKED, allowed=False, reason=words),
             Audit(action="ban", detail=f"#{person}: {words}"),
+            Audit(action="ban refused", detail=f"access.unknown_person: 77 {words}"),
         ),
     )
     for lease in await desk.inbox.lease("me", 9):
