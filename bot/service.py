@@ -92,6 +92,7 @@ class Worker:
         self._freed = asyncio.Event()
         self._draining = asyncio.Event()
         self._careful = 0
+        self._trouble: Mapping[str, str] = {}
 
     @property
     def busy(self) -> int:
@@ -130,11 +131,7 @@ class Worker:
         room = (1 if self._careful else self._concurrent) - len(self._active)
         leases: list[Lease] = []
         if room > 0:
-            try:
-                leases = await self._inbox.lease(self.owner, min(room, BATCH))
-            except StorageError as error:
-                log.exception("lease_failed", kind=type(error).__name__)
-                await self._clock.sleep(1.0)
+            leases = await self._leased(min(room, BATCH))
         self._careful = max(0, self._careful - len(leases))
         for lease in leases:
             waited = self._clock.now() - lease.messages[0].received_at
@@ -144,6 +141,26 @@ class Worker:
             task.add_done_callback(self._done)
         if not leases:
             await self._wait(full=room <= 0)
+
+    async def _leased(self, most: int) -> list[Lease]:
+        """What is due; nothing, after a second, while the store fails.
+
+        A full disk may stay full for hours, and the log may be on it: a trouble is told as it
+        begins and as it ends.
+        """
+        try:
+            leases = await self._inbox.lease(self.owner, most)
+        except StorageError as error:
+            problem = {"kind": type(error).__name__, "error": str(error)}
+            if problem != self._trouble:
+                self._trouble = problem
+                log.error("storage_failing", **problem)  # noqa: TRY400  # no traceback says more
+            await self._clock.sleep(1.0)
+            return []
+        if self._trouble:
+            self._trouble = {}
+            log.info("storage_works_again")
+        return leases
 
     def _done(self, task: asyncio.Task[None]) -> None:
         """A slot is free."""

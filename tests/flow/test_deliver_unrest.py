@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from bot.errors import StorageFull
+from bot.types import Lease
 from tests.fakes.inline_database import InlineDatabase
 from tests.fakes.telegram.core import Fault
 from tests.flow.answers import fits
@@ -145,5 +149,33 @@ def test_killed_at_any_point_and_taken_over_by_a_stranger(streaming: str) -> Non
         while await _killed(at, takes_over=False, rate=0, streaming=streaming):
             at += 3
         assert at > 10
+
+    virtual(main())
+
+
+def test_a_disk_that_stays_full_is_told_once_and_the_answer_comes_when_there_is_room() -> None:
+    """The log may be on that disk; a line and a traceback each second would help to fill it."""
+
+    async def main() -> None:
+        telegram = fake()
+        chat = telegram.private()
+        async with virtual_desk(Written({"问": "答。"}), telegram) as desk:
+            inbox: Any = desk.stores.inbox
+            lease = inbox.lease
+            inbox.lease = full
+            with capture_logs() as logs:
+                telegram.say(chat, "问")
+                await asyncio.sleep(600.0)
+                inbox.lease = lease
+                await desk.quiet()
+        told = [log for log in logs if log["event"].startswith(("storage", "lease"))]
+        assert [(log["event"], log.get("kind")) for log in told] == [
+            ("storage_failing", "StorageFull"),
+            ("storage_works_again", None),
+        ]
+        assert telegram.screen(chat) == ["答。"]
+
+    async def full(_owner: str, _limit: int) -> list[Lease]:
+        raise StorageFull("the disk is full")
 
     virtual(main())
