@@ -254,7 +254,7 @@ def _rows(desk: Desk) -> tuple[Command, ...]:
     )
     return (
         *Personal(desk.config.privacy, stores.exports).commands(),
-        *Owners(desk.config.desk, stores.directory, stores.audits).commands(),
+        *Owners(desk.config.desk, stores.directory, stores.audits, admins=desk.admins).commands(),
         broadcasting.command(),
         *numbers(desk).commands(),
         Admission(

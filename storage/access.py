@@ -83,6 +83,16 @@ class SqlDirectory:
 
         return await self._database.read(work)
 
+    async def known_as(self, person: PersonId) -> list[tuple[str, str, str]]:
+        async def work(tx: Tx) -> list[tuple[str, str, str]]:
+            rows = await tx.run("identities_of", person=person)
+            return [
+                (string(row, "platform"), string(row, "account"), string(row, "user_id"))
+                for row in rows
+            ]
+
+        return await self._database.read(work)
+
     async def banned(self, limit: int) -> list[Banned]:
         async def work(tx: Tx) -> list[Banned]:
             return [_banned(row) for row in await tx.run("banned_people", limit=limit)]

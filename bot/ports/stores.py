@@ -200,6 +200,10 @@ class Directory(Protocol):
         """Where this person can be written to alone; None: they never wrote in private."""
         ...
 
+    async def known_as(self, person: PersonId) -> list[tuple[str, str, str]]:
+        """How platforms know this person: platform, account and user id."""
+        ...
+
     async def banned(self, limit: int) -> list[Banned]:
         """Who is kept out by a ban, the newest first."""
         ...

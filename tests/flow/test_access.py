@@ -184,6 +184,15 @@ async def test_in_a_reply_the_argument_is_the_reason_unless_it_names_somebody() 
         assert mistyped.notices == ["access.unknown_person"]
 
 
+async def test_nobody_who_runs_the_desk_is_kept_out_by_another_who_does() -> None:
+    """It would bite nothing, and whoever said it would believe that it does."""
+    async with spoken() as desk:
+        await desk.say("hello", ADMIN, platform="slack")
+        refused = await desk.say("/ban #1 spam", ADMIN)
+        assert refused.notices == ["access.not_them"]
+        assert (await desk.say("/ban list", ADMIN)).text == say("en", "access.ban_nobody") + "\n"
+
+
 async def test_before_others_the_reason_is_kept_and_not_repeated() -> None:
     async with spoken() as desk:
         await desk.say("hello", ANN, name="Ann")
