@@ -221,7 +221,8 @@ def evaluation(seen: Evaluation, locale: str, *, key: str = "kb.evaluated") -> s
         lines.append(say(locale, "kb.eval_lost", count=len(seen.lost), names=shown))
     if seen.confusions:
         lines.append(say(locale, "kb.confusions"))
-        lines += [f"{often} × {right} → {top}" for right, top, often in seen.confusions]
+        nothing = say(locale, "kb.eval_nothing")
+        lines += [f"{often} × {right} → {top or nothing}" for right, top, often in seen.confusions]
     return "\n".join(lines)
 
 

@@ -165,6 +165,8 @@ def test_eval_of_a_file_and_of_the_base_itself(filled: Inside, tmp_path: Path) -
     assert seen["lost"] == []
     (tmp_path / "cases.jsonl").write_text('{"text": "is my dog allowed", "rel": ["pest"]}')
     assert "not in the base (1): pest" in filled("kb", "eval", "cases.jsonl").stdout
+    (tmp_path / "cases.jsonl").write_text('{"text": "qwertz", "rel": ["pets"]}')
+    assert filled("kb", "eval", "cases.jsonl").stdout.endswith("1 × pets → nothing\n")
     assert json.loads(filled("kb", "eval", "--json").stdout)["cases"] > 6
     (tmp_path / "cases.jsonl").write_text('{"kind": "in"}\n')
     failed = filled("kb", "eval", "cases.jsonl")
