@@ -65,11 +65,13 @@ _ORDINAL = re.compile(
 )
 _WORDS = r"(?:first|second|third|fourth|fifth|last|1st|2nd|3rd|4th|5th)"
 _POINTER = re.compile(
-    rf"\b(?:the\s+)?{_WORDS}\s+(?:one|option|item|choice)\b|\b(?:number|option|no\.?|#)\s*[1-9]\b"
-    r"|第\s*[一二两三四五六七八九1-9]\s*[个种款项条点位]|最后(?:一|那)?[个种款项条]"
+    rf"\b(?:the\s+)?{_WORDS}\s+(?:one|option|choice|item(?!\s+\w))\b"
+    r"|\b(?:number|no\.?|#)\s*[1-9]\b(?!\s+\w)|\boption\s*[1-9]\b"
+    r"|(?:第\s*[一二两三四五六七八九1-9]\s*[个種种款项条点位]|最后(?:一|那)?[个种款项条])"
+    r"(?=$|\W|[呢吗嘛啊吧呀是的要多怎能可有没在会行好贵便坏和跟与比什哪为需用几还])"
     r"|(?:选项|方案)\s*[一二三四五六七八九1-9]"
 )
-"""An ordinal in the place of a name."""
+"""An ordinal in the place of a name: no noun follows, as in "the second parcel"."""
 _BARE_POINTER = re.compile(
     rf"\bthe\s+{_WORDS}\b|^\W*(?:and\s+)?{_WORDS}\W*$|第\s*[一二两三四五六七八九1-9]"
     r"|^\s*[1-9]\s*[.。)]?\s*$"

@@ -59,6 +59,8 @@ def test_an_ordinal_means_the_option_of_the_last_answer(
         "最后一个",
         "选项二",
         "第二種贵吗",
+        "the second item",
+        "最后一个多少钱",
     ],
 )
 def test_an_ordinal_without_a_list_points_at_nothing(text: str) -> None:
@@ -78,6 +80,10 @@ def test_an_ordinal_without_a_list_points_at_nothing(text: str) -> None:
         "I have two lamps and the second one is broken",
         "What happens on the second day?",
         "is the second floor included in delivery",
+        "How do I return the last item I bought?",
+        "number 5 battery",
+        "第二个包裹还没到怎么办",
+        "最后一个订单在哪里看",
         "第二件半价吗",
         "第一次购买有优惠吗",
         "第二个月怎么收费",
