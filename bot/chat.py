@@ -26,13 +26,6 @@ MEMORY = ":memory:"
 LOOK_SECONDS = 2.0
 """Between two looks at the folder: who sits here changes a file and asks at once."""
 
-NOTHING_TO_SERVE = """\
-There is nothing to serve: no platform token is set and nobody types here.
-  Telegram   set TELEGRAM_BOT_TOKEN (from @BotFather) in the environment or in .env
-  Slack      set SLACK_BOT_TOKEN and SLACK_APP_TOKEN
-  console    run `frontdesk chat` in a terminal, or pipe questions in, one a line
-"""
-
 Tell = Callable[[str, str], None]
 """Says something beside the talk: a catalogue key and what it is about."""
 
@@ -47,7 +40,7 @@ async def run(
     for that, StorageError for a database that cannot be used.
     """
     if not _somebody_types():
-        sys.stderr.write(NOTHING_TO_SERVE)
+        sys.stderr.write(say(locale, "operator.nothing_to_serve") + "\n")
         return 2
     config = chosen(loaded.config, model=model, knowledge=knowledge)
     config = replace(config, http=HttpConfig(public="", operator=""))  # a chat has no pages
@@ -126,7 +119,7 @@ async def _converse(desk: Desk, folder: str, *, tell: Tell, locale: str) -> int:
         await _learn(desk, folder, tell, locale)
     status = await service.run()
     if not console.taken and not sys.stdin.isatty():
-        sys.stderr.write(NOTHING_TO_SERVE)
+        sys.stderr.write(say(locale, "operator.nothing_to_serve") + "\n")
         return 2
     return status
 

@@ -205,12 +205,15 @@ def test_a_piped_question_is_answered_with_its_source(
     assert source in done.stdout
 
 
-def test_nothing_to_serve_and_nobody_typing_is_status_2(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("locale", "said"), [("en", "nobody types"), ("zh", "没有人输入")])
+def test_nothing_to_serve_and_nobody_typing_is_status_2(
+    tmp_path: Path, locale: str, said: str
+) -> None:
     with Path(os.devnull).open("rb") as nothing:
         done = subprocess.run(
             [sys.executable, "-m", "bot", "run"],
             cwd=tmp_path,
-            env=environ(),
+            env=environ() | {"FRONTDESK_LOCALE": locale},
             stdin=nothing,
             capture_output=True,
             timeout=50,
@@ -218,6 +221,7 @@ def test_nothing_to_serve_and_nobody_typing_is_status_2(tmp_path: Path) -> None:
         )
     assert done.returncode == 2
     assert b"TELEGRAM_BOT_TOKEN" in done.stderr
+    assert said in done.stderr.decode()
 
 
 def test_a_reader_that_has_gone_is_told_nothing(shop: Path) -> None:
