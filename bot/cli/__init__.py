@@ -16,7 +16,7 @@ import click
 
 from bot import __version__
 from bot.cli import knowledge, operator, skills
-from bot.cli.start import load, locale_of, log_to_stderr, printable
+from bot.cli.start import load, locale_here, locale_of, log_to_stderr, printable
 from bot.errors import (
     AlreadyRunning,
     BotError,
@@ -227,7 +227,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _explained(command: Callable[[], Any]) -> int:
     """The exit status of a command, its failure put into words."""
-    locale = locale_of(None)
     try:
         return int(command() or 0)
     except click.ClickException as error:
@@ -236,21 +235,23 @@ def _explained(command: Callable[[], Any]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except ConfigError as error:
-        return _complain(say(locale, "cli.bad_settings", problems=_indented(str(error))), WRONG)
+        return _complain(
+            say(locale_here(), "cli.bad_settings", problems=_indented(str(error))), WRONG
+        )
     except UserError as error:
-        return _complain(say(locale, HERE.get(error.key, error.key), **error.values), WRONG)
+        return _complain(say(locale_here(), HERE.get(error.key, error.key), **error.values), WRONG)
     except KnowledgeError as error:
         from bot.knowledge.causes import why
 
-        return _complain(say(locale, "cli.failed", text=why(error, locale)), 1)
+        return _complain(say(locale_here(), "cli.failed", text=why(error, locale_here())), 1)
     except AlreadyRunning as error:
-        return _complain(say(locale, "cli.already_running", detail=str(error)), 1)
+        return _complain(say(locale_here(), "cli.already_running", detail=str(error)), 1)
     except NoDatabase as error:
-        return _complain(say(locale, "cli.no_database", path=error.path), 1)
+        return _complain(say(locale_here(), "cli.no_database", path=error.path), 1)
     except BotError as error:
-        return _complain(say(locale, "cli.failed", text=str(error)), 1)
+        return _complain(say(locale_here(), "cli.failed", text=str(error)), 1)
     except Exception:  # noqa: BLE001  # the CLI's guard: whatever it is, it ends in words
-        return _complain(say(locale, "cli.internal", reference=_logged()), 1)
+        return _complain(say(locale_of(None), "cli.internal", reference=_logged()), 1)
 
 
 def _logged() -> str:

@@ -55,6 +55,17 @@ def locale_of(loaded: Loaded | None) -> str:
     return "zh" if (terminal or "").startswith("zh") else LOCALES[0]
 
 
+def locale_here() -> str:
+    """The language for a failure: that of the settings here, where they can be read."""
+    from bot import config
+    from bot.errors import ConfigError
+
+    try:
+        return locale_of(config.load(os.environ, cwd=Path.cwd()))
+    except (ConfigError, OSError):
+        return locale_of(None)
+
+
 def printable(text: str) -> str:
     """Without characters that would command a terminal."""
     return "".join(one if one.isprintable() or one.isspace() else "\ufffd" for one in text)

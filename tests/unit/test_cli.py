@@ -185,6 +185,10 @@ def test_statistics_of_a_range(
     assert said in done.stdout + done.stderr
 
 
+def test_a_failure_speaks_the_desks_language_too(shop: Path, inside: Inside) -> None:
+    assert "知识库里没有 none" in inside("kb", "show", "none", FRONTDESK_LOCALE="zh").stderr
+
+
 def test_statistics_speak_the_desks_language(shop: Path, inside: Inside) -> None:
     assert inside("stats", FRONTDESK_LOCALE="zh").stdout.startswith("统计")
     assert inside("stats", LANG="zh_CN.UTF-8").stdout.startswith("统计")
