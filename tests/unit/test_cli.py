@@ -324,7 +324,9 @@ class Session:
         """Read until this appears, after what was found last; the deadline is the failure."""
         end = time.monotonic() + 30
         while text not in self.paper[self._read :]:
-            assert time.monotonic() < end, self.paper[-2000:]
+            if time.monotonic() >= end:
+                self.process.kill()
+                raise AssertionError(self.paper[-2000:])
             if select.select([self._fd], [], [], 0.1)[0]:
                 chunk = os.read(self._fd, 65536)
                 if b"\x1b[6n" in chunk:  # where is the cursor?
@@ -339,6 +341,7 @@ class Session:
         try:
             return self.process.wait(30)
         finally:
+            self.process.kill()
             os.close(self._fd)
 
 
