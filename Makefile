@@ -42,7 +42,7 @@ check: $(VENV)/.dev ## lint, format, types and layers
 	@$(BIN)/lint-imports --no-cache
 
 soak: $(VENV)/.dev ## the long proof: kill gate, crash sweeps, large scenario counts
-	@$(PYTEST) -m "soak or hypothesis" --hypothesis-profile=long -n 2 --timeout=900
+	@$(PYTEST) -m "soak or hypothesis" --hypothesis-profile=long -n 2 --maxschedchunk=1 --timeout=900
 
 bench: $(VENV)/.dev ## what it costs: one command, one table
 	@$(BIN)/python -m bench

@@ -35,3 +35,15 @@ def pytest_collection(session: pytest.Session) -> None:
     for name in (*names[begin:], *names[:begin]):
         with suppress(Exception):  # what is wrong is said when it is collected
             importlib.import_module(name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest proofs begin first, so that no worker is left alone with one at the end."""
+    items.sort(key=_lateness)
+
+
+def _lateness(item: pytest.Item) -> int:
+    if item.get_closest_marker("soak") is None:
+        return 2
+    return 0 if item.path.is_relative_to(TESTS / "faults") else 1
