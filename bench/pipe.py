@@ -42,6 +42,8 @@ ROUNDS = {FEW: 8 * EACH, MANY: EACH}
 STARTS = 3
 TURNS = 3
 """The desk and the bare bot are asked by turns so often."""
+STRANGERS = 10_000
+"""From one turn to the next: who has asked before has a past, and in time a summary made of it."""
 IDLE_SECONDS = 10.0
 PATIENCE_SECONDS = 60.0
 FRAME_LIMITS = Limits(text_max=4096)
@@ -334,8 +336,8 @@ async def _beside(stage: Stage) -> Figures:
             for users in (FEW, MANY):
                 done = rounds.setdefault((asked is bare, users), [])
                 for number in range(ROUNDS[users] // TURNS):
-                    begun = number // EACH * users
-                    done.append(await asked.ask(users, AT_ONCE, first=1 + begun))
+                    first = STRANGERS * (turn + 1) + number // EACH * users
+                    done.append(await asked.ask(users, AT_ONCE, first=first))
     async with bare.desk():
         slow = [await bare.ask(FEW, SLOWLY) for _ in range(3)]
     figures = [(f"a bare bot: streamed reply, {FEW} users", _each(slow, FEW))]
