@@ -327,14 +327,14 @@ async def _beside(stage: Stage) -> Figures:
     What noise the machine makes is in both, so that their ratio is worth more than either.
     """
     bare = replace(stage, program=("-m", "bench.bare"))
-    rounds: dict[tuple[bool, int], list[Round]] = {}
+    rounds: dict[tuple[str, int], list[Round]] = {}
     for turn in range(2 * TURNS):
-        asked = bare if turn % 2 else stage
+        who, asked = ("bare", bare) if turn % 2 else ("desk", stage)
         async with asked.desk():
             for _ in range(WARM_ROUNDS):
                 await asked.ask(FEW, AT_ONCE)
             for users in (FEW, MANY):
-                done = rounds.setdefault((asked is bare, users), [])
+                done = rounds.setdefault((who, users), [])
                 for number in range(ROUNDS[users] // TURNS):
                     first = STRANGERS * (turn + 1) + number // EACH * users
                     done.append(await asked.ask(users, AT_ONCE, first=first))
@@ -342,9 +342,9 @@ async def _beside(stage: Stage) -> Figures:
         slow = [await bare.ask(FEW, SLOWLY) for _ in range(3)]
     figures = [(f"a bare bot: streamed reply, {FEW} users", _each(slow, FEW))]
     for users in (FEW, MANY):
-        ours, least = (sum(one.cpu for one in rounds[who, users]) for who in (False, True))
+        ours, least = (sum(one.cpu for one in rounds[who, users]) for who in ("desk", "bare"))
         figures += [
-            (f"a bare bot: zero-delay reply, {users} users", _each(rounds[True, users], users)),
+            (f"a bare bot: zero-delay reply, {users} users", _each(rounds["bare", users], users)),
             (f"zero-delay reply against a bare bot's, {users} users", f"{ours / least:.2f} x"),
         ]
     return figures

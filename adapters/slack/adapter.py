@@ -48,6 +48,7 @@ START_WAIT_MAX = 30.0
 RESPONSES = 1_000
 """Response URLs kept at hand for the later parts of an answer."""
 
+# A burst: less than an eye sees, and more than its bytes take to be read.
 _PRIVATE = Limits(
     text_max=TEXT_MAX, measure=measure, spans_max=300, interval=1.2, burst_seconds=0.005
 )

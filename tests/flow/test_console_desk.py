@@ -30,6 +30,14 @@ def slow_glm() -> Iterator[str]:
         process.terminate()
 
 
+def parrots(where: Path) -> Path:
+    """A folder of knowledge with one question."""
+    folder = where / "kb"
+    folder.mkdir()
+    (folder / "faq.csv").write_text("question,answer\nWho is Zara?,Our parrot.\n", "utf-8")
+    return folder
+
+
 def test_ctrl_c_stops_a_model_in_the_middle_and_the_session_goes_on(
     tmp_path: Path, slow_glm: str
 ) -> None:
@@ -125,9 +133,7 @@ def test_without_any_model_it_is_said_what_to_set(words: list[str], tmp_path: Pa
 
 def test_the_folder_is_followed_while_somebody_sits_here(tmp_path: Path) -> None:
     """A file that comes, changes or is broken is told above the prompt; Ctrl-C and Ctrl-D leave."""
-    folder = tmp_path / "kb"
-    folder.mkdir()
-    (folder / "faq.csv").write_text("question,answer\nWho is Zara?,Our parrot.\n", "utf-8")
+    folder = parrots(tmp_path)
     session = Session(tmp_path, "run", FRONTDESK_KNOWLEDGE=str(folder))
     session.until("1 added, 0 changed, 0 removed")
     session.until("›")
@@ -155,9 +161,7 @@ def test_the_folder_is_followed_while_somebody_sits_here(tmp_path: Path) -> None
 
 
 def test_what_is_changed_beside_a_chat_goes_through_it(tmp_path: Path) -> None:
-    folder = tmp_path / "kb"
-    folder.mkdir()
-    (folder / "faq.csv").write_text("question,answer\nWho is Zara?,Our parrot.\n", "utf-8")
+    folder = parrots(tmp_path)
     session = Session(tmp_path, "run", FRONTDESK_KNOWLEDGE=str(folder))
     session.until("›")
     done = frontdesk(["kb", "add", "Who is Otto?", "The cat."], tmp_path)
