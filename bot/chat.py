@@ -13,12 +13,14 @@ from pathlib import Path
 from bot.app import Service
 from bot.config import Config, HttpConfig, Loaded
 from bot.desk import Desk, open_desk
-from bot.errors import AlreadyRunning, Cause, UserError
+from bot.errors import AlreadyRunning, Cause, StorageError, UserError
 from bot.i18n import say
 from bot.knowledge.causes import told
 from bot.knowledge.imports import ImportReport
 from bot.knowledge.learning import Learning
+from storage import stores as stores_over
 from storage.lock import see_folder
+from storage.watched import Watched
 
 SAMPLE = "samples/shop"
 """The bundled knowledge of a small shop, for a first look without any setting."""
@@ -37,7 +39,7 @@ async def run(
 
     `locale` is the terminal's, for what has no language of its own. `model` answers instead of the
     configured ones; without `knowledge` it answers alone. Raises UserError when there is no model
-    for that, StorageError for a database that cannot be used.
+    for that, StorageError for a database that cannot be used, or not be written any more.
     """
     if not _somebody_types():
         sys.stderr.write(say(locale, "operator.nothing_to_serve") + "\n")
@@ -97,10 +99,21 @@ async def _learn(desk: Desk, folder: str, tell: Tell, locale: str) -> None:
 
 
 async def _converse(desk: Desk, folder: str, *, tell: Tell, locale: str) -> int:
-    """One person at a terminal, or lines through a pipe; who sits here sees the folder followed."""
+    """One person at a terminal, or lines through a pipe; who sits here sees the folder followed.
+
+    A served desk waits until its disk has room again; who talks here would wait for ever, so the
+    chat ends with what the store said.
+    """
     from adapters.console import TerminalAdapter, open_console
 
-    stores = desk.stores
+    failures: list[StorageError] = []
+
+    def failed(error: StorageError) -> None:
+        failures.append(error)
+        service.end()
+
+    stores = stores_over(Watched(desk.stores.database, failed), desk.clock)
+    desk = replace(desk, stores=stores)
     console = open_console(
         desk.config.desk,
         desk.clock,
@@ -118,6 +131,8 @@ async def _converse(desk: Desk, folder: str, *, tell: Tell, locale: str) -> int:
     else:
         await _learn(desk, folder, tell, locale)
     status = await service.run()
+    if failures:
+        raise failures[0]
     if not console.taken and not sys.stdin.isatty():
         sys.stderr.write(say(locale, "operator.nothing_to_serve") + "\n")
         return 2

@@ -39,6 +39,8 @@ SQLITE_WANTED = (3, 51, 3)
 """The first version without the WAL-reset bug (sqlite.org/wal.html)."""
 EMBEDDER_MS = 400
 """After which a search does without it."""
+FREE_WARN = 256 << 20
+"""Bytes left on the disk; the write-ahead log alone may take 64 MiB of them."""
 PENDING_WARN = 100
 """So many updates waiting at Telegram mean that nobody takes them."""
 CODING_PATH = "/api/coding/"
@@ -69,9 +71,10 @@ class Finding:
 class DatabaseFacts:
     """The file and the library. `mode` is its permission bits; None: there is no file yet.
 
-    `running`: a desk holds the lock. `damage` is what a quick check said, "" when all is well.
-    `behind` names the first migration that the file still needs, "" for none; `network` the network
-    filesystem that it lies on, "" for none.
+    `writable`: a trial was written beside it. `full`: the disk had no room for one; `free` bytes
+    are left on it. `running`: a desk holds the lock. `damage` is what a quick check said, "" when
+    all is well. `behind` names the first migration that the file still needs, "" for none;
+    `network` the network filesystem that it lies on, "" for none.
     """
 
     path: str
@@ -79,6 +82,8 @@ class DatabaseFacts:
     mode: int | None
     sqlite: tuple[int, int, int]
     running: bool = False
+    full: bool = False
+    free: int = 0
     damage: str = ""
     behind: str = ""
     network: str = ""
@@ -285,6 +290,8 @@ def _loopback(address: str) -> bool:
 def of_database(facts: DatabaseFacts) -> list[Finding]:
     """Whether it can be written, is nobody else's to read, is whole, and by which SQLite."""
     found = [_database_file(facts)]
+    if facts.writable and facts.free < FREE_WARN:
+        found.append(_warn("database", "database_low", path=facts.path, free=_size(facts.free)))
     if facts.mode is not None and facts.mode & 0o077:
         mode = f"{facts.mode & 0o777:o}"
         found.append(_warn("database", "database_open", path=facts.path, mode=mode))
@@ -304,13 +311,19 @@ def of_database(facts: DatabaseFacts) -> list[Finding]:
 
 
 def _database_file(facts: DatabaseFacts) -> Finding:
+    about = {"path": facts.path, "free": _size(facts.free)}
+    if facts.full:
+        return _fail("database", "database_full", **about)
     if not facts.writable:
         return _fail("database", "database_unwritable", path=facts.path)
     if facts.running:
-        return _ok("database", "database_running", path=facts.path)
-    if facts.mode is None:
-        return _ok("database", "database_new", path=facts.path)
-    return _ok("database", "database_ok", path=facts.path)
+        return _ok("database", "database_running", **about)
+    return _ok("database", "database_new" if facts.mode is None else "database_ok", **about)
+
+
+def _size(count: int) -> str:
+    """Bytes as disks are sold: GB where there is one, else MB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def of_clock(ahead: float) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""How the doctor learns the facts: each probe asks one part of the world, and changes nothing.
+"""How the doctor learns the facts: each probe asks one part of the world, and leaves it as it was.
 
 Beside `app`, the other place that knows platforms and databases by name.
 """
@@ -43,7 +43,7 @@ MEMORY = ":memory:"
 
 
 def probes(loaded: Loaded) -> Probes:
-    """A probe for each part that is configured. None of them writes."""
+    """A probe for each part that is configured. None of them leaves anything behind."""
     config, clock = loaded.config, SystemClock()
 
     async def database() -> DatabaseFacts:
@@ -88,6 +88,8 @@ async def _database(config: Config) -> DatabaseFacts:
     return DatabaseFacts(
         path=file.path,
         writable=file.writable,
+        full=file.full,
+        free=file.free,
         mode=file.mode,
         sqlite=sqlite_version(),
         running=await running_at(socket_path(config.database)),

@@ -6,6 +6,7 @@ every version from 3.7.0 to 3.51.2 has.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,9 @@ SHARED_PRAGMAS = (
 
 _PRIMARY = 0xFF
 """An extended result code carries its primary one in the low byte (sqlite.org/rescode.html)."""
+_INDEX_BYTES = 32768
+"""What the log's index takes at first (sqlite.org/walformat.html). Where it finds no room SQLite
+speaks of an I/O error, and of a full disk only where the file itself finds none."""
 
 
 def target(path: str, *, read_only: bool) -> str:
@@ -85,7 +89,9 @@ def translate(error: sqlite.Error, path: str) -> StorageError | None:
             return StorageBusy(f"{path} is locked by another program; it is tried again")
         case 7:  # SQLITE_NOMEM
             return StorageBusy(f"no memory left to work on {path}")
-        case 13:  # SQLITE_FULL
+        case 10 if not _full(path):  # SQLITE_IOERR
+            return StorageError(f"the disk failed while using {path}: {error}")
+        case 10 | 13:  # SQLITE_FULL
             return StorageFull(f"the disk that holds {path} is full; free some space on it")
         case 11 | 26:  # SQLITE_CORRUPT, SQLITE_NOTADB
             return StorageCorrupt(
@@ -96,6 +102,12 @@ def translate(error: sqlite.Error, path: str) -> StorageError | None:
             return StorageError(f"{path} may not be written; check its owner and rights")
         case 14:  # SQLITE_CANTOPEN
             return StorageError(f"{path} cannot be opened; check that it and its folder exist")
-        case 10:  # SQLITE_IOERR
-            return StorageError(f"the disk failed while using {path}: {error}")
     return None
+
+
+def _full(path: str) -> bool:
+    """Whether the disk has no room for an index."""
+    try:
+        return shutil.disk_usage(Path(path).absolute().parent).free <= _INDEX_BYTES
+    except OSError:
+        return False

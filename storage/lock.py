@@ -6,14 +6,20 @@ it falls with the process, however that ends.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from bot.errors import AlreadyRunning, StorageError
+from bot.errors import AlreadyRunning, StorageError, StorageFull
 
 _RUNNING = b"running "
 _STOPPED = b"stopped "
+_SAID = 32
+"""Bytes, word and process with blanks behind: written over what is there, for which a full disk
+has room, and never cut off first.
+"""
 
 
 class LockFile:
@@ -30,7 +36,7 @@ class LockFile:
         try:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StorageError(f"{self.path} cannot be made: {error.strerror}") from error
+            raise no_room(self.path, error) from error
         said = os.pread(fd, 64, 0)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -38,25 +44,36 @@ class LockFile:
             os.close(fd)
             raise AlreadyRunning(self._refusal(said)) from error
         self._fd, self.clean = fd, not said.startswith(_RUNNING)
-        self._say(_RUNNING)
+        try:
+            self._say(_RUNNING)
+        except OSError as error:
+            self.let_go(clean=False)
+            raise no_room(self.path, error) from error
 
     def let_go(self, *, clean: bool = True) -> None:
         """Release it; `clean` False leaves the mark that makes the next start check the file."""
         if self._fd is None:
             return
         if clean:
-            self._say(_STOPPED)
+            with suppress(OSError):  # as after an unclean stop, the next start looks at the file
+                self._say(_STOPPED)
         os.close(self._fd)
         self._fd = None
 
     def _say(self, word: bytes) -> None:
         assert self._fd is not None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, word + str(os.getpid()).encode(), 0)
+        os.pwrite(self._fd, (word + str(os.getpid()).encode()).ljust(_SAID), 0)
 
     def _refusal(self, said: bytes) -> str:
         _, _, pid = said.decode(errors="replace").partition(" ")
         return f"another process (pid {pid.strip() or 'unknown'}) holds {self.path}"
+
+
+def no_room(path: str, error: OSError) -> StorageError:
+    """What it means that the system lets us not write at `path`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(f"the disk that holds {path} is full; free some space on it")
+    return StorageError(f"{path} cannot be made: {error.strerror}")
 
 
 def see_folder(path: str) -> None:

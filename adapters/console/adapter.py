@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from adapters.console.plain import Plain
 from adapters.console.saving import save
 from bot.clock import Clock
 from bot.config import DeskConfig
+from bot.errors import StorageError
 from bot.i18n import LOCALES, means, say
 from bot.ports import Depth, Intake, Sink
 from bot.types import (
@@ -100,14 +101,18 @@ class ConsoleAdapter:
     # --- in ---------------------------------------------------------------------------------
 
     async def run(self, sink: Sink) -> None:
-        """Take in what is typed or piped; each message is on disk before the next is read."""
+        """Take in what is typed or piped; each message is on disk before the next is read.
+
+        A store that fails ends it, for nobody delivers a line again; who owns the store tells why.
+        """
         async with aclosing(self._surface.texts()) as texts:
-            async for text in texts:
-                since = self._clock.now()
-                await sink([self._intake(text)])
-                self.taken += 1
-                if not isinstance(self._surface, Plain):
-                    await self._follow(self._surface, sink, since)
+            with suppress(StorageError):
+                async for text in texts:
+                    since = self._clock.now()
+                    await sink([self._intake(text)])
+                    self.taken += 1
+                    if not isinstance(self._surface, Plain):
+                        await self._follow(self._surface, sink, since)
 
     async def _follow(self, screen: Screen, sink: Sink, since: int) -> None:
         async def stop() -> None:

@@ -23,6 +23,7 @@ from bot.errors import (
     ConfigError,
     KnowledgeError,
     NoDatabase,
+    StorageFull,
     UserError,
 )
 from bot.i18n import LOCALES, say
@@ -248,6 +249,8 @@ def _explained(command: Callable[[], Any]) -> int:
         return _complain(say(locale_here(), "cli.already_running", detail=str(error)), 1)
     except NoDatabase as error:
         return _complain(say(locale_here(), "cli.no_database", path=error.path), 1)
+    except StorageFull:
+        return _complain(say(locale_here(), "cli.disk_full"), 1)
     except BotError as error:
         return _complain(say(locale_here(), "cli.failed", text=str(error)), 1)
     except Exception:  # noqa: BLE001  # the CLI's guard: whatever it is, it ends in words

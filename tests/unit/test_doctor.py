@@ -8,6 +8,7 @@ import pytest
 
 from bot.config import Config, HttpConfig, Loaded, ModelConfig, Secret, TelegramConfig
 from bot.doctor import (
+    FREE_WARN,
     PROBE_SECONDS,
     ChartFacts,
     DatabaseFacts,
@@ -52,7 +53,9 @@ SERVED = Config(
     models=(ModelConfig(name="glm", api_key=Secret("k")),),
     admins=frozenset({"telegram:1"}),
 )
-FILE = DatabaseFacts(path="/data/desk.db", writable=True, mode=0o600, sqlite=(3, 53, 4))
+FILE = DatabaseFacts(
+    path="/data/desk.db", writable=True, free=1 << 40, mode=0o600, sqlite=(3, 53, 4)
+)
 BOT = TelegramFacts(username="desk_bot", reads_all=False)
 TEAM = SlackFacts(team="ACME", user="desk", granted=frozenset({"a", "b"}), needed={"a": "asking"})
 
@@ -146,6 +149,9 @@ def test_settings_that_cannot_be_loaded_fail_line_by_line() -> None:
     ("facts", "state", "key"),
     [
         (replace(FILE, writable=False), "fail", "database_unwritable"),
+        (replace(FILE, writable=False, full=True, free=9), "fail", "database_full"),
+        (replace(FILE, free=FREE_WARN - 1), "warn", "database_low"),
+        (replace(FILE, free=FREE_WARN), "ok", "database_ok"),
         (replace(FILE, damage="row 3 missing"), "fail", "database_damaged"),
         (replace(FILE, mode=0o644), "warn", "database_open"),
         (replace(FILE, mode=0o620), "warn", "database_open"),
@@ -336,7 +342,10 @@ def everything() -> list[Finding]:
         *of_skills(SkillFacts(names=("haiku",), problems=("skills/haiku.toml, line 2: x",))),
         *unreadable(ConfigError("x")),
     ]
-    for database in (FILE, poor, replace(FILE, running=True), replace(FILE, mode=None)):
+    for database in (
+        *(FILE, poor, replace(FILE, running=True), replace(FILE, mode=None)),
+        *(replace(FILE, full=True), replace(FILE, free=1)),
+    ):
         found += of_database(database)
     for facts in (
         replace(BOT, last_error="e", pending=999),
