@@ -22,12 +22,12 @@ from bot.engine.continuing import Continuing
 from bot.engine.drafting import Drafting
 from bot.engine.engine import Engine
 from bot.engine.handoff import Handoff
-from bot.engine.knowledge_words import Fetch as FetchUpTo
 from bot.engine.knowledge_words import KnowledgeWords
 from bot.engine.numbers import Numbers
 from bot.engine.owners import Owners
 from bot.engine.personal import Personal
 from bot.engine.reports import Reports
+from bot.engine.sent import Fetch as FetchUpTo
 from bot.engine.sharing import Sharing
 from bot.engine.skills import Author, Skills, load_skills
 from bot.engine.skills.run import Fetch

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bot.ports import Intake, Move
 from bot.types import ConversationId, IncomingMessage, Place, Signal, value
+from storage.albums import gather
 from storage.codec import read_message, write_message, write_place
 from storage.database import Cell, Row, Tx
 from storage.rows import number, number_or_none, string
@@ -114,6 +115,9 @@ async def _add_said(tx: Tx, said: IncomingMessage, columns: dict[str, Cell], *, 
         return Stored(new=await hear(tx, said, columns, now=now))
     if await add_message(tx, columns, said.place) is None:
         return Stored()
+    if said.album is not None:
+        [row] = await tx.run("find_conversation", key=said.place.conversation)
+        await gather(tx, said, number(row, "id"), now=now)
     if shared(said.place):
         await note_addressed(tx, said, now=now)
     return Stored(new=True, work=True)

@@ -24,7 +24,7 @@ from telegram import (
 from bot.i18n import means
 from bot.ports import Intake, Move
 from bot.text.width import utf16_len
-from bot.types import AnswerId, Attachment, IncomingMessage, Place, Sender, Signal, value
+from bot.types import Album, AnswerId, Attachment, IncomingMessage, Place, Sender, Signal, value
 
 TEXT_MAX = 20_000
 """Characters kept of a message. Telegram sends 4,096; only a strange server sends more."""
@@ -99,7 +99,8 @@ def normalise(update: Update, *, raw: str, me: Me, now: int) -> Intake:
     settle_ms = 0
     if update.message is not None:
         message, signal = _said(update, update.message, me)
-        moved, settle_ms = _moved(update.message, me), _settle_ms(update.message)
+        moved = _moved(update.message, me)
+        settle_ms = _settle_ms(update.message, command=message is not None and message.alone)
     elif update.edited_message is not None:
         signal = _edited(update, update.edited_message, me)
     elif update.callback_query is not None:
@@ -114,7 +115,7 @@ def normalise(update: Update, *, raw: str, me: Me, now: int) -> Intake:
         message=message,
         signal=signal,
         moved=moved,
-        settle_ms=settle_ms if message is not None and not message.alone else 0,
+        settle_ms=settle_ms if message is not None else 0,
     )
 
 
@@ -152,11 +153,11 @@ def _said(update: Update, message: Message, me: Me) -> tuple[IncomingMessage | N
     return incoming, stop
 
 
-def _settle_ms(message: Message) -> int:
-    """How long to wait for more of the same message."""
+def _settle_ms(message: Message, *, command: bool) -> int:
+    """How long to wait for more of the same message; a command's text is whole, its files not."""
     if message.media_group_id:
         return ALBUM_MS
-    return PASTE_MS if utf16_len(message.text or "") >= PASTE_UNITS else 0
+    return PASTE_MS if not command and utf16_len(message.text or "") >= PASTE_UNITS else 0
 
 
 def _moved(message: Message, me: Me) -> Move | None:
@@ -248,6 +249,8 @@ def _incoming(update: Update, message: Message, me: Me) -> IncomingMessage | Non
         said = word
     directed = place.private or (for_us and (word is not None or mentioned or _to_us(message, me)))
     seconds = int(message.date.timestamp())
+    position = seconds * 1000 * TICKS_PER_MS + message.message_id % TICKS_PER_MS
+    album = message.media_group_id
     return IncomingMessage(
         key=f"telegram:{me.account}:{place.channel}:{message.message_id}",
         delivery=delivery(me, update.update_id),
@@ -255,7 +258,7 @@ def _incoming(update: Update, message: Message, me: Me) -> IncomingMessage | Non
         sender=_sender(user),
         text=clean(said).strip(),
         said_at=seconds * 1000,
-        position=seconds * 1000 * TICKS_PER_MS + message.message_id % TICKS_PER_MS,
+        position=position,
         alone=word is not None,
         directed=directed,
         id=str(message.message_id),
@@ -263,6 +266,7 @@ def _incoming(update: Update, message: Message, me: Me) -> IncomingMessage | Non
         quoted=_quoted(message),
         quoted_user=_quoted_user(message),
         attachments=attachments or (_material(message) if word is not None else ()),
+        album=Album(id=album, places=(position,)) if album else None,
     )
 
 

@@ -49,7 +49,8 @@ class Call:
     """One use of a command. With `asked` the argument is the answer to a question of the command's.
 
     `quoted` is the text of the message replied to and `quoted_user` who wrote it; `end_user` names
-    the person to the provider. `means` is what may be spent on them.
+    the person to the provider. `means` is what may be spent on them. `torn`: its file was sent
+    together with others, of which none came along.
     """
 
     argument: str
@@ -61,6 +62,7 @@ class Call:
     quoted: str = ""
     quoted_user: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    torn: bool = False
     asked: Await | None = None
     end_user: str = ""
     deadline: float | None = None

@@ -178,6 +178,7 @@ class Engine:
             platform=sender.locale,
             default=self._desk.locale,
         )
+        files = tuple(file for message in messages for file in message.attachments)
         call = Call(
             argument=step.argument if isinstance(step, Run) else "",
             person=person,
@@ -187,7 +188,8 @@ class Engine:
             memory=memory,
             quoted="\n".join(message.quoted for message in messages if message.quoted),
             quoted_user=messages[-1].quoted_user,
-            attachments=tuple(file for message in messages for file in message.attachments),
+            attachments=files,
+            torn=len(files) == 1 and messages[-1].album is not None,
             asked=asked,
             end_user=self._masked(lease),
         )

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
 
 from bot.engine.drafting import Draft
+from bot.engine.sent import SentFile
+from bot.errors import Cause
 from bot.i18n import say
 from bot.knowledge.causes import told
 from bot.knowledge.entries import EntryView
@@ -305,14 +307,33 @@ def twins(found: Sequence[Twin], locale: str) -> list[str]:
     ]
 
 
-def imported(name: str, report: ImportReport, locale: str) -> str:
-    """What a file brought."""
-    counts = {"added": report.added, "changed": report.changed, "removed": report.removed}
-    lines = [changed("kb.imported", name, report, locale)]
-    lines.append(say(locale, "kb.counts", **counts))
-    lines += [told(note._replace(file=name), locale) for note in report.notes[:PROBLEMS_MAX]]
+def sent(files: Sequence[SentFile], report: ImportReport, locale: str) -> str:
+    """What came of each file that was sent, a line a file, and what is to be known beside."""
+    failed = {cause.file: cause for cause in report.failed}
+    whys = [one.cause or failed.get(one.uri) for one in files]
+    lines = [_came_of(one, why, report, locale) for one, why in zip(files, whys, strict=True)]
+    if len(files) > 1:
+        taken, refused = len(report.each), sum(why is not None for why in whys)
+        counts = {"taken": taken, "same": len(files) - taken - refused, "refused": refused}
+        lines.insert(0, say(locale, "kb.sent", of=len(files), **counts))
+    lines += twins(report.twins[:PROBLEMS_MAX], locale)
+    names = {one.uri: one.name for one in files}
+    for note in report.notes[:PROBLEMS_MAX]:
+        lines.append(told(note._replace(file=names.get(note.file, note.file)), locale))
     lines += [say(locale, "cli.kept", text=uid) for uid in report.kept[:PROBLEMS_MAX]]
     return "\n".join(lines)
+
+
+def _came_of(file: SentFile, why: Cause | None, report: ImportReport, locale: str) -> str:
+    """One file: what it changed, that it changed nothing, or why it was refused."""
+    if why is not None:
+        text = told(why._replace(file=file.name), locale)
+        return say(locale, "cli.import_failed", text=text)
+    brought = report.each.get(file.uri)
+    if brought is None:
+        return say(locale, "kb.unchanged", uid=file.name)
+    counts = {"added": brought.added, "changed": brought.changed, "removed": brought.removed}
+    return say(locale, "kb.imported", uid=file.name, counts=say(locale, "kb.counts", **counts))
 
 
 def _line(text: str) -> str:

@@ -6,26 +6,25 @@ carried out twice is as good as once (docs/decisions/0005).
 
 from __future__ import annotations
 
-import asyncio
 import re
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path, PurePath
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from bot.engine import knowledge_text as told
 from bot.engine.commands import ADMINS, Call, Command
 from bot.engine.drafting import Drafting
-from bot.errors import KnowledgeError, PlatformRefused, UserError
+from bot.engine.sent import Fetch, fetched
+from bot.errors import KnowledgeError, UserError
 from bot.i18n import say
 from bot.knowledge import causes
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.drafts import faq
 from bot.knowledge.evaluate import evaluate_itself
-from bot.knowledge.imports import DESK, FILE_MAX, ImportReport, too_large
+from bot.knowledge.imports import DESK
 from bot.ports import Clock
-from bot.types import Attachment, Audit, Done, File, Notice, Place, ReplyEvent, Say
+from bot.types import Audit, Done, File, Notice, ReplyEvent, Say
 
 LISTED = 30
 """Entries of /kb list."""
@@ -37,8 +36,6 @@ HISTORY = 20
 EXPORT_NAME = "faq.jsonl"
 STATE_DIGITS = 15
 """No state of a base has a longer number."""
-SENT = "sent"
-"""The folder under which files sent in a chat are sources; no imported folder's file is there."""
 
 CHINESE = {
     "搜索": "search",
@@ -58,16 +55,6 @@ CHINESE = {
 """The same words for those who write Chinese."""
 
 _WORD = re.compile(r"(\S+)(?:\s+(.*))?", re.DOTALL)
-
-
-class Fetch(Protocol):
-    """Brings a file that was sent with a message. Raises UserError where that is impossible."""
-
-    async def __call__(
-        self, place: Place, attachment: Attachment, /, *, most: int = FILE_MAX
-    ) -> bytes:
-        """The bytes, `most` of them at most."""
-        ...
 
 
 class KnowledgeWords:
@@ -224,41 +211,21 @@ class KnowledgeWords:
         return say(call.locale, "kb.rolled_back", number=target), str(target)
 
     async def _import(self, _rest: str, call: Call) -> tuple[str, str]:
-        """Each file for itself: one that cannot be read holds up no other."""
+        """All files of the message; one that cannot be read holds up no other."""
         if not call.attachments:
             raise UserError("kb.no_file")
         if self._fetch is None:
             raise UserError("skill.no_files")
-        lines, taken = [], []
-        for file in call.attachments:
-            name = PurePath(file.name.replace("\\", "/")).name or file.kind
-            try:
-                content = await self._content(self._fetch, name, file, call.place)
-                report = await self._take(name, content, call)
-            except KnowledgeError as error:
-                cause = causes.cause_of(error)._replace(file=name)
-                problem = causes.told(cause, call.locale)
-                lines.append(say(call.locale, "cli.import_failed", text=problem))
-            else:
-                lines.append(told.imported(name, report, call.locale))
-                taken.append(PurePath(name).suffix or file.kind)
-        return "\n".join(lines), ", ".join(taken)
-
-    async def _content(self, fetch: Fetch, name: str, file: Attachment, place: Place) -> bytes:
-        """What was sent. Raises KnowledgeError where the platform does not give it."""
-        if file.size is not None and file.size > FILE_MAX:
-            raise too_large(name, file.size, most=FILE_MAX)
-        try:
-            return await fetch(place, file, most=FILE_MAX)
-        except PlatformRefused as error:
-            raise causes.refused("cause.not_fetched", name) from error
-
-    async def _take(self, name: str, content: bytes, call: Call) -> ImportReport:
-        """Import what was sent, as a file of that name."""
         with tempfile.TemporaryDirectory(prefix="frontdesk-") as folder:
-            path = Path(folder) / f"sent{PurePath(name).suffix.lower()}"
-            await asyncio.to_thread(path.write_bytes, content)
-            return await self._kb.import_file(path, uri=f"{SENT}/{name}", by=_by(call))
+            files = await fetched(self._fetch, call.place, call.attachments, Path(folder))
+            there = [(one.uri, one.path) for one in files if one.cause is None]
+            report = await self._kb.import_files(there, by=_by(call))
+        lines = [told.sent(files, report, call.locale)]
+        if call.torn:
+            lines.append(say(call.locale, "kb.torn"))
+        failed = {cause.file for cause in report.failed}
+        taken = [one for one in files if one.cause is None and one.uri not in failed]
+        return "\n".join(lines), ", ".join(PurePath(one.name).suffix or "?" for one in taken)
 
 
 def uid_of(question: str) -> str:

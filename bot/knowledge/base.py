@@ -104,9 +104,24 @@ class KnowledgeBase:
     async def import_file(self, path: str | Path, *, uri: str = "", by: str = "") -> ImportReport:
         """Take in one file in the place of what it gave before; `uri` is its name in sources.
 
-        Raises KnowledgeError naming file, place and cause; then nothing has changed.
+        The index is merged after it. Raises KnowledgeError naming file, place and cause; then
+        nothing has changed.
         """
-        return await self._importer.file(path, uri=uri, by=by)
+        return await self._merged(await self._importer.file(path, uri=uri, by=by))
+
+    async def import_files(
+        self, files: Sequence[tuple[str, Path]], *, by: str = ""
+    ) -> ImportReport:
+        """Take in files by their names in sources, as one state of the base; then `merge`.
+
+        One that cannot be read is reported, and what it gave before stays.
+        """
+        return await self._merged(await self._importer.files(files, by=by))
+
+    async def _merged(self, report: ImportReport) -> ImportReport:
+        if report.moved:
+            await self.merge()
+        return report
 
     async def search(
         self, question: str, *, locale: str, limit: int = 8, before: str = ""

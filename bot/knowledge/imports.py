@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -46,12 +47,21 @@ Progress = Callable[[str, int, int], None]
 
 
 @value
+class Brought:
+    """What one file changed, in entries."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+
+
+@value
 class ImportReport:
     """What an import did. Counts are entries; `failed` names file, place and cause.
 
     `notes` say what of a file that came in could not be read; `kept` are entries that a file would
     have changed and that people changed by hand before; `tests` are paths of test sets found
-    beside the sources.
+    beside the sources. `each`: of files named one by one, what those brought that changed anything.
     """
 
     generation: int
@@ -66,6 +76,7 @@ class ImportReport:
     kept: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
     twins: tuple[Twin, ...] = ()
+    each: Mapping[str, Brought] = field(default_factory=dict)
 
     @property
     def moved(self) -> bool:
@@ -75,10 +86,11 @@ class ImportReport:
 
 def too_large(name: str, length: int, *, most: int) -> KnowledgeError:
     """The error for a file of so many bytes."""
-    return refused("cause.too_large", name, size=_megabytes(length), most=_megabytes(most))
+    return refused("cause.too_large", name, size=megabytes(length), most=megabytes(most))
 
 
-def _megabytes(length: int) -> str:
+def megabytes(length: int) -> str:
+    """A number of bytes as people are told of it."""
     return f"{length / 2**20:.1f}".removesuffix(".0")
 
 
@@ -107,15 +119,22 @@ class Importer:
         skipped = tuple(uri for uri, name in named if name.suffix.lower() not in KNOWN)
         whole = str(await asyncio.to_thread(root.resolve))
         report = await self._import(files, folder=whole, by=by, progress=progress)
-        return replace(report, skipped=skipped, tests=tests)
+        return replace(report, skipped=skipped, tests=tests, each={})
 
     async def file(self, path: str | Path, *, uri: str, by: str) -> ImportReport:
         """Take in one file, in the place of what it gave before."""
         name = Path(path)
-        report = await self._import([(uri or name.name, name)], folder="", by=by, progress=quiet)
+        report = await self.files([(uri or name.name, name)], by=by)
         if report.failed:
             raise error_of(report.failed[0])
         return report
+
+    async def files(self, files: Sequence[tuple[str, Path]], *, by: str) -> ImportReport:
+        """Take in files, each in the place of what its name gave before, as one generation.
+
+        Of those that cannot be read the causes are told; they hold up no other.
+        """
+        return await self._import(files, folder="", by=by, progress=quiet)
 
     async def change(
         self, drafts: Sequence[EntryDraft], removed: Sequence[StoredEntry], *, by: str, note: str
@@ -239,7 +258,8 @@ class Importer:
             forgotten=tuple(gone),
         )
         changed = _Change(after=difference.after, retired=tuple(difference.retired()))
-        return replace(await self._switch(switch, changed), kept=tuple(difference.kept))
+        report = await self._switch(switch, changed)
+        return replace(report, kept=tuple(difference.kept), each=difference.each())
 
     async def _stage(self, generation: int, drafts: Sequence[EntryDraft]) -> None:
         if drafts:
@@ -322,6 +342,7 @@ class Difference:
                 self._others[head.uid] = head.source
         self._seen: set[str] = set()
         self._same: set[str] = set()
+        self._brought: Counter[tuple[str, str]] = Counter()
         self.after: dict[str, str] = {}
         self.kept: list[str] = []
 
@@ -332,6 +353,15 @@ class Difference:
     def retired(self) -> list[Head]:
         """What is live of these files and stands in none of them as it is."""
         return [head for uid, head in self._theirs.items() if uid not in self._same]
+
+    def each(self) -> dict[str, Brought]:
+        """What each file changed; one that changed nothing is not in it."""
+        gone = (head.source for head in self.retired() if head.uid not in self.after)
+        removed = Counter((source, "removed") for source in gone)
+        counts: dict[str, dict[str, int]] = {}
+        for (source, did), count in (self._brought + removed).items():
+            counts.setdefault(source, {})[did] = count
+        return {source: Brought(**count) for source, count in counts.items()}
 
     def _fresh(self, draft: EntryDraft) -> EntryDraft | None:
         if self._others.get(draft.uid) == DESK:
@@ -346,6 +376,7 @@ class Difference:
             self._same.add(uid)
             return None
         self.after[uid] = draft.hash
+        self._brought[draft.source, "changed" if live is not None else "added"] += 1
         return draft if uid == draft.uid else msgspec.structs.replace(draft, uid=uid)
 
 

@@ -65,7 +65,7 @@ from bot.types.frames import (
     Span,
     SpanKind,
 )
-from bot.types.incoming import Attachment, IncomingMessage, Origin, Signal, SignalKind
+from bot.types.incoming import Album, Attachment, IncomingMessage, Origin, Signal, SignalKind
 from bot.types.knowing import Earlier, Findings, Followed, Passage
 from bot.types.leased import Anchor, DurableAnswer, Lease, Received
 from bot.types.places import (
@@ -84,6 +84,7 @@ from bot.types.values import T, value
 
 __all__ = [
     "AdmitAdmin",
+    "Album",
     "Anchor",
     "AnswerId",
     "Attachment",

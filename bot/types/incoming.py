@@ -23,6 +23,16 @@ class Attachment:
 
 
 @value
+class Album:
+    """What was sent in one go and comes in pieces, by the platform's name of it; `places` are the
+    positions of the messages that brought the files which are here, one a file.
+    """
+
+    id: str
+    places: tuple[int, ...]
+
+
+@value
 class IncomingMessage:
     """One thing said to the desk.
 
@@ -35,6 +45,7 @@ class IncomingMessage:
     `forward` is what a timer sends on when it is due. `directed` is False for what was said among
     others, in a conversation that the desk takes part in: it is remembered, not answered.
     `recalled`: `quoted` is what was said here before the desk was called in.
+    `album`: what this is a piece of.
     """
 
     key: str
@@ -53,6 +64,7 @@ class IncomingMessage:
     quoted_user: str | None = None
     recalled: bool = False
     attachments: tuple[Attachment, ...] = ()
+    album: Album | None = None
     forward: Forward | None = None
 
 

@@ -27,6 +27,12 @@ UPDATE ticket SET conversation = :new, place = :place WHERE conversation = :old;
 -- open_line: everything without an outcome
 SELECT id, body FROM inbox WHERE conversation = :conversation AND state = 0;
 
+-- pieces_of: what waits of one sender in a line and nobody works on, in order
+SELECT i.id, i.body, i.alone FROM inbox i JOIN conversation c ON c.id = i.conversation
+ WHERE i.conversation = :conversation AND i.state = 0 AND i.sender = :sender AND i.origin = 'user'
+   AND i.answer IS NULL AND (c.owner IS NULL OR i.held <> c.epoch)
+ ORDER BY i.position, i.id;
+
 -- add_conversation: first message from a place
 INSERT INTO conversation (key, place) VALUES (:key, :place) RETURNING id;
 
