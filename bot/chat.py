@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -130,10 +131,12 @@ async def _converse(desk: Desk, folder: str, *, tell: Tell, locale: str) -> int:
         await service.learning.begin()
     else:
         await _learn(desk, folder, tell, locale)
+    sits = sys.stdin.isatty()
     status = await service.run()
+    _let_go()
     if failures:
         raise failures[0]
-    if not console.taken and not sys.stdin.isatty():
+    if not console.taken and not sits:
         sys.stderr.write(say(locale, "operator.nothing_to_serve") + "\n")
         return 2
     return status
@@ -157,6 +160,15 @@ def _learning(desk: Desk, folder: str, note: Callable[[str], None], locale: str)
     return Learning(
         desk.knowledge, desk.clock, folder=folder, watch=watch, every=LOOK_SECONDS, told=heard
     )
+
+
+def _let_go() -> None:
+    """Where nobody reads any more, what could not be written is not tried again at the exit."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with Path(os.devnull).open("wb") as nothing, suppress(OSError, ValueError):
+            os.dup2(nothing.fileno(), sys.stdout.fileno())
 
 
 def _somebody_types() -> bool:

@@ -16,7 +16,7 @@ from adapters.console.plain import Plain
 from adapters.console.saving import save
 from bot.clock import Clock
 from bot.config import DeskConfig
-from bot.errors import StorageError
+from bot.errors import NotWelcome, StorageError
 from bot.i18n import LOCALES, means, say
 from bot.ports import Depth, Intake, Sink
 from bot.types import (
@@ -104,9 +104,10 @@ class ConsoleAdapter:
         """Take in what is typed or piped; each message is on disk before the next is read.
 
         A store that fails ends it, for nobody delivers a line again; who owns the store tells why.
+        So does a terminal that went away.
         """
         async with aclosing(self._surface.texts()) as texts:
-            with suppress(StorageError):
+            with suppress(StorageError, NotWelcome):
                 async for text in texts:
                     since = self._clock.now()
                     await sink([self._intake(text)])

@@ -7,9 +7,10 @@ sits at a terminal.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
@@ -29,6 +30,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from adapters.console.clean import clean, clean_rich
+from bot.errors import NotWelcome
 from bot.i18n import means, say
 from bot.types import Frame, RichText, Span
 
@@ -37,6 +39,10 @@ LEAVE = frozenset({"quit", "exit", "/quit", "/exit"})
 
 _REMEMBERED = 64
 """Settled messages whose text is known, so that a repeated edit prints nothing twice."""
+
+_GONE = (errno.EIO, errno.ENXIO, errno.EBADF)
+"""What a terminal says whose other end is closed, or that was taken away (tty(4), close(2)). A
+process without a controlling terminal gets no SIGHUP then."""
 
 _STYLES: Mapping[str, str] = {
     "bold": "bold",
@@ -96,7 +102,10 @@ class _Tail:
 
 
 class Screen:
-    """The terminal. Messages stand in the order of their first sight."""
+    """The terminal. Messages stand in the order of their first sight.
+
+    What is to be shown raises NotWelcome once the terminal is gone.
+    """
 
     def __init__(
         self,
@@ -127,24 +136,25 @@ class Screen:
     # --- reading ----------------------------------------------------------------------------
 
     async def texts(self) -> AsyncGenerator[str, None]:
-        """What is typed, until Ctrl-D or quit. Ctrl-C gives up the line, not the session.
+        """What is typed, until Ctrl-D, quit, or the end of the terminal itself. Ctrl-C gives up the
+        line, not the session.
 
         The terminal stays raw from the first prompt to the last: between two of them it would
         swallow what is pressed (a Ctrl-D becomes an end of file that nobody reads) or raise SIGINT.
         """
-        self._console.print(Text(say(self._locale, "console.welcome"), style="dim"))
+        self._print(Text(say(self._locale, "console.welcome"), style="dim"))
         with self._session.app.input.raw_mode():
             while (text := await self._typed()) is not None:
                 if text.strip().lower() in LEAVE:
                     break
                 if text.strip():
                     yield text
-        self._console.print(Text(say(self._locale, "console.bye"), style="dim"))
+        self._print(Text(say(self._locale, "console.bye"), style="dim"))
 
     async def _typed(self) -> str | None:
         label = HTML("<b>{}</b> › ").format(say(self._locale, "console.prompt"))
         try:
-            with patch_stdout(raw=True):
+            with _terminal(), patch_stdout(raw=True):
                 return await self._session.prompt_async(label, handle_sigint=False)
         except KeyboardInterrupt:
             return ""
@@ -158,7 +168,7 @@ class Screen:
 
         The first Ctrl-C calls `stop`, and the answer ends as it stands; a second one returns at
         once. So does the word for it on a line of its own. Other keys are kept for the next line,
-        as a shell keeps them.
+        as a shell keeps them. Returns, or raises NotWelcome, when the terminal goes away.
         """
         waiting = asyncio.ensure_future(settled())
         stops: list[asyncio.Future[None]] = []
@@ -167,10 +177,10 @@ class Screen:
             if stops:
                 waiting.cancel()
                 return
-            self._console.print(Text(say(self._locale, "console.stopping"), style="dim"))
+            self._print(Text(say(self._locale, "console.stopping"), style="dim"))
             stops.append(asyncio.ensure_future(stop()))
 
-        with self._listening(interrupt), self._growing():
+        with self._listening(interrupt, waiting.cancel), self._growing():
             try:
                 await asyncio.wait([waiting])
                 await asyncio.gather(*stops)
@@ -180,7 +190,9 @@ class Screen:
             waiting.result()
 
     @contextmanager
-    def _listening(self, interrupt: Callable[[], None]) -> Iterator[None]:
+    def _listening(
+        self, interrupt: Callable[[], None], gone: Callable[[], object]
+    ) -> Iterator[None]:
         """Keys arrive as keys, Ctrl-C included, while no line is being edited."""
         keyboard, line = self._session.app.input, list[KeyPress]()
 
@@ -196,6 +208,8 @@ class Screen:
                     else:
                         store_typeahead(keyboard, line)
                     line.clear()
+            if keyboard.closed:
+                gone()
 
         with keyboard.attach(pressed):
             try:
@@ -205,9 +219,12 @@ class Screen:
 
     @contextmanager
     def _growing(self) -> Iterator[None]:
-        with Live(
-            console=self._console, transient=True, auto_refresh=False, vertical_overflow="crop"
-        ) as live:
+        with (
+            _terminal(),
+            Live(
+                console=self._console, transient=True, auto_refresh=False, vertical_overflow="crop"
+            ) as live,
+        ):
             self._live = live
             try:
                 yield
@@ -225,6 +242,8 @@ class Screen:
         """
         if self._settled.get(name) == clean(frame.content.text):
             return
+        if self._session.app.input.closed:
+            raise NotWelcome("the terminal is gone")
         self._open[name] = frame
         if self._live is not None:
             self._refresh()
@@ -237,8 +256,9 @@ class Screen:
         self._refresh()
 
     def note(self, text: str) -> None:
-        """A quiet line of our own."""
-        self._console.print(Text(text, style="dim"), end="\n\n")
+        """A quiet line of our own; nobody misses it where nobody reads."""
+        with suppress(NotWelcome):
+            self._print(Text(text, style="dim"), end="\n\n")
 
     def _settle(self, names: list[str]) -> None:
         """Out of what grows first, then onto the paper: no moment shows a message twice."""
@@ -246,7 +266,7 @@ class Screen:
         self._refresh()
         for name, frame in zip(names, frames, strict=True):
             self._settled[name] = clean(frame.content.text)
-            self._console.print(paint(frame.content), end="\n\n")
+            self._print(paint(frame.content), end="\n\n")
         while len(self._settled) > _REMEMBERED:
             del self._settled[next(iter(self._settled))]
 
@@ -254,7 +274,23 @@ class Screen:
         if self._live is not None:
             frames = list(self._open.values())
             grown = Text("\n\n").join(paint(frame.content) for frame in frames)
-            self._live.update(_Tail(grown) if frames else Text(""), refresh=True)
+            with _terminal():
+                self._live.update(_Tail(grown) if frames else Text(""), refresh=True)
+
+    def _print(self, text: Text, end: str = "\n") -> None:
+        with _terminal():
+            self._console.print(text, end=end)
+
+
+@contextmanager
+def _terminal() -> Iterator[None]:
+    """NotWelcome for the error of a terminal that is not there any more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise
+        raise NotWelcome("the terminal is gone") from error
 
 
 def _stops(keys: Sequence[KeyPress]) -> bool:

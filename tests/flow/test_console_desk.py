@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,22 @@ def test_ctrl_c_stops_a_model_in_the_middle_and_the_session_goes_on(
     session.press("quit\r")
     session.until("Goodbye.")
     assert session.ended() == 0
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "in an answer"])
+def test_a_chat_whose_terminal_goes_away_ends_at_once(
+    tmp_path: Path, slow_glm: str, *, busy: bool
+) -> None:
+    """A window that is closed where no SIGHUP comes: nobody reads the rest of the answer."""
+    settings = {"MODEL_API_KEY": KEY, "MODEL_BASE_URL": slow_glm}
+    session = Session(tmp_path, "chat", "--no-knowledge", **settings)
+    session.until("›")
+    if busy:
+        session.press("Tell me a story\r")
+        session.until("You asked")
+    begun = time.monotonic()
+    assert session.vanished() == 0
+    assert time.monotonic() - begun < 3  # the model would take four seconds
 
 
 def test_another_model_is_asked_by_its_name(tmp_path: Path, slow_glm: str) -> None:

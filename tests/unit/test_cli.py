@@ -344,6 +344,14 @@ class Session:
             self.process.kill()
             os.close(self._fd)
 
+    def vanished(self) -> int:
+        """The exit status after the terminal went away, which tells nobody by a signal here."""
+        os.close(self._fd)
+        try:
+            return self.process.wait(10)
+        finally:
+            self.process.kill()
+
 
 @pytest.mark.parametrize("words", [["run"], ["chat"]])
 def test_a_terminal_without_tokens_is_a_chat(words: list[str], tmp_path: Path) -> None:
