@@ -89,6 +89,7 @@ async def _export(tx: Tx, person: PersonId) -> JsonObject:
         ),
         "not_known": _plain(await tx.run("their_gaps", person=person), ("question", "at")),
         "skills": _plain(await tx.run("their_uses", person=person), ("skill", "at")),
+        "bans": _plain(await tx.run("their_bans", person=person), ("at", "reason")),
         "feedback": _plain(await tx.run("their_feedback", person=person), ("answer", "good", "at")),
         "answers": _plain(
             await tx.run("their_ledger", person=person),

@@ -263,5 +263,10 @@ SELECT question, at FROM gap
 -- their_uses: for an export
 SELECT skill, at FROM skill_use WHERE person = :person ORDER BY at;
 
+-- their_bans: for an export; when they were kept out and why, also when that is over
+SELECT at, substr(detail, length('#' || :person || ': ') + 1) AS reason FROM audit
+ WHERE action = 'ban' AND (detail = '#' || :person OR detail LIKE '#' || :person || ':%')
+ ORDER BY id;
+
 -- their_feedback: for an export
 SELECT answer, good, at FROM feedback WHERE person = :person ORDER BY at;

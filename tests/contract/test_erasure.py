@@ -313,6 +313,25 @@ STAYS = {
     "ticket": {"conversation", "place", "staff", "reason"},
 }
 """Ids, hashes and words of ours."""
+TOLD = {
+    "gap": {"question"},
+    "inbox": {"body"},
+    "memory": {"summary"},
+    "person": {"name", "locale", "ban_reason"},  # the reason as the audit has it, also afterwards
+    "ticket": {"summary"},
+    "turn": {"role", "text", "name"},
+}
+"""Of what goes, what an export gives to the person: their words, and words about them."""
+UNTOLD = {
+    "answer": {"body"},  # is on its way to them
+    "audit": {"detail"},  # whom they named in vain; of the acts upon them the bans are told
+    "broadcast": {"text"},  # said for the desk; the message it was typed in is told
+    "form": {"memory", "word", "given", "locale"},  # of messages that are told
+    "inbox": {"raw", "error"},  # the same message as its platform put it, and our own words
+    "person": {"home"},  # the chat they ask from; identities are told
+    "signal": {"text"},  # an edit that becomes the message itself
+}
+"""Of what goes, what an export leaves out, and why."""
 COUNTED = {
     "broadcast", "broadcast_line", "erasure", "feedback", "form", "identity", "ledger", "skill_use",
     "ticket", "turn",
@@ -346,7 +365,7 @@ def _columns(path: Path) -> dict[str, dict[str, str]]:
 
 async def test_every_column_is_decided_on(tmp_path: Path, clock: HandClock) -> None:
     """A new table that names a person, or a new column that can hold words, fails here until it is
-    said what an erasure does with it.
+    said what an erasure does with it, and of what it takes away whether an export gives it out.
     """
     path = tmp_path / "desk.db"
     await (await open_stores(str(path), clock)).close()
@@ -355,6 +374,29 @@ async def test_every_column_is_decided_on(tmp_path: Path, clock: HandClock) -> N
         decided = GOES.get(table, set()) | STAYS.get(table, set())
         assert worded == decided, table
         assert ("person" in columns) == (table in COUNTED), table
+        told, untold = TOLD.get(table, set()), UNTOLD.get(table, set())
+        assert (told | untold, told & untold) == (GOES.get(table, set()), set()), table
+
+
+async def test_why_somebody_was_kept_out_is_theirs_to_know(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    """Words about a person, which an erasure takes away: their export has them, and nobody else's;
+    that an administrator looked for a wrong name is none of it.
+    """
+    desk = await open_stores(str(tmp_path / "desk.db"), clock)
+    try:
+        person = await _converse(desk, "ann", SECRET, channel="anns", rounds=1)
+        other = await _converse(desk, "bob", OTHERS, channel="bobs", rounds=1)
+        await _banned_by_another(desk, person, "rude: twice")
+        exported = await desk.exports.of(person)
+        assert [one["reason"] for one in exported["bans"]] == ["rude: twice"]
+        assert "root" not in str(exported)
+        assert (await desk.exports.of(other))["bans"] == []
+        await desk.exports.erase(person)
+        assert [one["reason"] for one in (await desk.exports.of(person))["bans"]] == [""]
+    finally:
+        await desk.close()
 
 
 async def test_no_cell_of_any_table_holds_a_word_of_theirs(
