@@ -13,6 +13,7 @@ from bot.types import (
     PersonId,
     Place,
     Role,
+    Sender,
     SetQuota,
     SetRole,
     Settlement,
@@ -83,13 +84,9 @@ class SqlDirectory:
 
         return await self._database.read(work)
 
-    async def known_as(self, person: PersonId) -> list[tuple[str, str, str]]:
-        async def work(tx: Tx) -> list[tuple[str, str, str]]:
-            rows = await tx.run("identities_of", person=person)
-            return [
-                (string(row, "platform"), string(row, "account"), string(row, "user_id"))
-                for row in rows
-            ]
+    async def known_as(self, person: PersonId) -> list[tuple[Place, Sender]]:
+        async def work(tx: Tx) -> list[tuple[Place, Sender]]:
+            return [_identity(row) for row in await tx.run("identities_of", person=person)]
 
         return await self._database.read(work)
 
@@ -138,6 +135,11 @@ def person_of(row: Row) -> Person:
     )
 
 
+def groups_of(row: Row) -> tuple[str, ...]:
+    """The groups of users in a row of the table identity."""
+    return tuple(filter(None, string(row, "user_groups").split(",")))
+
+
 async def apply_access(
     tx: Tx, change: Audit | SetRole | SetQuota, lease: Lease, settlement: Settlement, *, now: int
 ) -> None:
@@ -162,6 +164,12 @@ async def apply_access(
 def actor_of(lease: Lease) -> str:
     """Who spoke, as settings name admins, with the account they spoke on."""
     return f"{lease.place.platform}:{lease.place.account}/{lease.sender.user}"
+
+
+def _identity(row: Row) -> tuple[Place, Sender]:
+    user = string(row, "user_id")
+    place = Place(platform=string(row, "platform"), account=string(row, "account"), channel=user)
+    return place, Sender(user=user, groups=groups_of(row))
 
 
 def _banned(row: Row) -> Banned:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.clock import Clock
 from bot.types import Person, PersonId, Place, Role, Sender
-from storage.access import person_of
+from storage.access import groups_of, person_of
 from storage.codec import write_place
 from storage.database import Database, Tx
 from storage.rows import number, string_or_none
@@ -30,13 +30,15 @@ class SqlPeople:
 
         async def work(tx: Tx) -> Person:
             if (found := await _find(tx, known)) is None:
-                found = await _add(tx, known, sender, now=now), None
+                found = await _add(tx, known, sender, now=now), None, ()
             person = found[0]
             if _renamed(person, sender):
                 await tx.run("rename_person", id=person.id, name=sender.name)
                 person = replace(person, name=sender.name)
             if home not in (None, found[1]):
                 await tx.run("set_home", id=person.id, home=home)
+            if sender.groups != found[2]:
+                await tx.run("set_groups", groups=",".join(sender.groups), **known)
             return person
 
         person = await self._database.read(look)
@@ -62,18 +64,21 @@ async def _add(tx: Tx, known: dict[str, str], sender: Sender, *, now: int) -> Pe
     return Person(id=PersonId(number(row, "id")), name=sender.name)
 
 
-_Found = tuple[Person, str | None]
-"""Somebody, and where they can be written to alone."""
+_Found = tuple[Person, str | None, tuple[str, ...]]
+"""Somebody, where they can be written to alone, and their groups of users."""
 
 
 async def _find(tx: Tx, known: dict[str, str]) -> _Found | None:
     rows = await tx.run("find_person", **known)
-    return (person_of(rows[0]), string_or_none(rows[0], "home")) if rows else None
+    if not rows:
+        return None
+    return person_of(rows[0]), string_or_none(rows[0], "home"), groups_of(rows[0])
 
 
 def _moved(found: _Found, sender: Sender, home: str | None) -> bool:
     """There is something new to keep of them."""
-    return _renamed(found[0], sender) or home not in (None, found[1])
+    others = home not in (None, found[1]) or sender.groups != found[2]
+    return others or _renamed(found[0], sender)
 
 
 def _renamed(person: Person, sender: Sender) -> bool:

@@ -23,7 +23,6 @@ from bot.types import (
     Audit,
     Notice,
     Person,
-    Place,
     ReplyEvent,
     Role,
     Say,
@@ -82,20 +81,28 @@ class Owners:
             if not call.argument.strip() and call.quoted_user is None:
                 raise UserError("access.ban_usage")
             person, reason = await self._naming.whom_and_why(call)
-            if person.id == call.person.id or await self._runs_this(person):
-                raise UserError("access.not_them", name=person.listed)
+            if key := await self._runs_this(call, person):
+                raise UserError(key, name=person.listed)
             return _banned(person, _cut(reason), private=call.place.private)
 
         async for event in audited("ban", call, decide):
             yield event
 
-    async def _runs_this(self, person: Person) -> bool:
-        """Whether a block would bite nothing: no stored role tells who is an admin by name."""
+    async def _runs_this(self, call: Call, person: Person) -> str:
+        """The sentence for whom a block would not bite, since no stored role tells who is an admin
+        by name, or by a group of users; "" for everybody else.
+        """
+        if person.id == call.person.id:
+            return "access.not_them"
         known = await self._directory.known_as(person.id)
-        return any(
-            names_of(Place(platform=platform, account=account, channel=user), user) & self._admins
-            for platform, account, user in known
-        )
+        if any(names_of(place, sender.user) & self._admins for place, sender in known):
+            return "access.not_them"
+        groups = {
+            f"{place.platform}:{place.account}/{group}"
+            for place, sender in known
+            for group in sender.groups
+        }
+        return "access.not_their_group" if groups & self._admins else ""
 
     async def _list(self, call: Call) -> AsyncIterator[ReplyEvent]:
         """Who is kept out, since when and why: nobody else's business."""

@@ -200,8 +200,10 @@ class Directory(Protocol):
         """Where this person can be written to alone; None: they never wrote in private."""
         ...
 
-    async def known_as(self, person: PersonId) -> list[tuple[str, str, str]]:
-        """How platforms know this person: platform, account and user id."""
+    async def known_as(self, person: PersonId) -> list[tuple[Place, Sender]]:
+        """How platforms know this person: where, and as whom, with the groups of users that their
+        last message there came with.
+        """
         ...
 
     async def banned(self, limit: int) -> list[Banned]:

@@ -168,7 +168,7 @@ SELECT p.id, p.name FROM broadcast_line b JOIN person p ON p.id = b.person
  ORDER BY p.id LIMIT :limit;
 
 -- identities_of: how platforms know this person
-SELECT platform, account, user_id FROM identity WHERE person = :person;
+SELECT platform, account, user_id, user_groups FROM identity WHERE person = :person;
 
 -- their_messages: what this person sent under one identity
 SELECT i.id, i.state, i.body, i.received_at, c.id AS conversation, c.place

@@ -1,7 +1,8 @@
 -- People, history, tickets and the ledger: what settlements make true.
 
 -- find_person: who stands behind an identity
-SELECT p.id, p.name, p.locale, p.role, p.allowed, p.quota, p.home FROM identity i JOIN person p ON p.id = i.person
+SELECT p.id, p.name, p.locale, p.role, p.allowed, p.quota, p.home, i.user_groups
+  FROM identity i JOIN person p ON p.id = i.person
  WHERE i.platform = :platform AND i.account = :account AND i.user_id = :user_id;
 
 -- add_person: somebody new
@@ -10,6 +11,10 @@ INSERT INTO person (name, role, created_at) VALUES (:name, 'customer', :now) RET
 -- add_identity: how a platform knows them
 INSERT INTO identity (platform, account, user_id, person)
 VALUES (:platform, :account, :user_id, :person);
+
+-- set_groups: which of the settings' groups of users they belong to
+UPDATE identity SET user_groups = :groups
+ WHERE platform = :platform AND account = :account AND user_id = :user_id;
 
 -- rename_person: they call themselves something else now
 UPDATE person SET name = :name WHERE id = :id;

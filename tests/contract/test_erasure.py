@@ -296,7 +296,8 @@ STAYS = {
     "broadcast": {"code"},
     "conversation": {"key", "place", "owner"},  # ids of chats
     "gap": {"locale"},
-    "identity": {"platform", "account", "user_id"},  # so that a block holds
+    # so that a block holds, and its refusal
+    "identity": {"platform", "account", "user_id", "user_groups"},
     "inbox": {"dedupe", "delivery", "sender", "origin", "outcome", "reference"},  # ids
     "ledger": {
         *("platform", "account", "route", "outcome", "model", "currency", "finish", "error"),

@@ -44,6 +44,35 @@ async def test_members_of_a_named_user_group_are_admins_and_nobody_else(
     assert count(slack, "usergroups.users.list") == 1
 
 
+async def test_a_ban_that_would_bite_nothing_is_refused_and_says_what_to_do(
+    slack: FakeSlack, tmp_path: Path
+) -> None:
+    """Who runs the desk by a group is let in whatever is stored about them; who has left it may be
+    kept out as soon as they have spoken without it.
+    """
+    named = frozenset({f"slack:{TEAM}/S1", f"slack:{TEAM}/U3"})
+
+    async def said(user: str, text: str, count: int) -> None:
+        await slack.command(user, "C1", "/frontdesk", text)
+        await until(lambda: len(slack.core.whispers) == count)
+
+    async with served(slack, "socket", tmp_path, admins=named):
+        await said("U1", "help", 1)
+        await said("U3", "ban <@U1> rude", 2)
+        await said("U3", "lang zh", 3)
+        await said("U3", "ban <@U1>", 4)
+    assert "belongs to a user group that runs this desk" in slack.core.whispers[1].markdown
+    assert "用户组管理本服务台" in slack.core.whispers[3].markdown
+    slack.core.groups = {"S1": ["U7"]}
+    async with served(slack, "socket", tmp_path, admins=named):
+        await said("U1", "help", 5)
+        await said("U3", "ban <@U1>", 6)
+        await said("U1", "help", 7)
+    assert slack.core.whispers[5].markdown == "已禁止 Ann (#1) 使用。"
+    assert "/new" in slack.core.whispers[4].markdown
+    assert "/new" not in slack.core.whispers[6].markdown
+
+
 @pytest.mark.soak
 async def test_the_picture_of_the_numbers_is_an_image_file(
     slack: FakeSlack, tmp_path: Path
