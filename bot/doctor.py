@@ -25,6 +25,7 @@ from bot.errors import (
     StorageBusy,
 )
 from bot.i18n import say
+from bot.i18n.retold import retold
 from bot.types import Scalar, value
 
 T = TypeVar("T")
@@ -62,6 +63,13 @@ class Finding:
     values: Mapping[str, Scalar] = field(default_factory=dict)
     advice: str = ""
     about: str = ""
+
+    def say(self, key: str, locale: str) -> str:
+        """What was found, or the advice, in a sentence."""
+        values = dict(self.values)
+        if isinstance(problem := values.get("problem"), str):
+            values["problem"] = retold(problem, locale)
+        return say(locale, f"doctor.{key}", **values)
 
 
 # --- the facts ---------------------------------------------------------------------------------
@@ -453,10 +461,9 @@ def render(findings: Sequence[Finding], locale: str) -> str:
     lines: list[str] = []
     for one in findings:
         name = say(locale, f"doctor.{one.name}") + (f" {one.about}" if one.about else "")
-        found = say(locale, f"doctor.{one.found}", **one.values)
-        lines.append(f"{_SIGNS[one.state]} {name}: {found}")
+        lines.append(f"{_SIGNS[one.state]} {name}: {one.say(one.found, locale)}")
         if one.advice:
-            lines.append(f"    → {say(locale, f'doctor.{one.advice}', **one.values)}")
+            lines.append(f"    → {one.say(one.advice, locale)}")
     failed = sum(one.state == "fail" for one in findings)
     warned = sum(one.state == "warn" for one in findings)
     lines += ["", say(locale, "doctor.sum", failed=failed, warned=warned)]

@@ -27,6 +27,7 @@ from bot.errors import (
     UserError,
 )
 from bot.i18n import LOCALES, say
+from bot.i18n.retold import retold
 
 if TYPE_CHECKING:
     from bot.config import Loaded
@@ -236,15 +237,14 @@ def _explained(command: Callable[[], Any]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except ConfigError as error:
-        return _complain(
-            say(locale_here(), "cli.bad_settings", problems=_indented(str(error))), WRONG
-        )
+        return _complain(_bad_settings(error, locale_here()), WRONG)
     except UserError as error:
         return _complain(say(locale_here(), HERE.get(error.key, error.key), **error.values), WRONG)
     except KnowledgeError as error:
         from bot.knowledge.causes import why
 
-        return _complain(say(locale_here(), "cli.failed", text=why(error, locale_here())), 1)
+        text = retold(why(error, locale_here()), locale_here())
+        return _complain(say(locale_here(), "cli.failed", text=text), 1)
     except AlreadyRunning as error:
         return _complain(say(locale_here(), "cli.already_running", detail=str(error)), 1)
     except NoDatabase as error:
@@ -275,5 +275,6 @@ def _complain(text: str, status: int) -> int:
     return status
 
 
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
+def _bad_settings(error: ConfigError, locale: str) -> str:
+    lines = [f"  {retold(line, locale)}" for line in str(error).splitlines()]
+    return say(locale, "cli.bad_settings", problems="\n".join(lines))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.start import load, locale_of, log_to_stderr, printable
+from bot.cli.start import load, locale_here, locale_of, log_to_stderr, printable
 from bot.errors import ConfigError
 from bot.i18n import say
 
@@ -51,7 +51,7 @@ def _examined(level: str) -> tuple[str, list[Finding]]:
     try:
         loaded = config.load(os.environ, cwd=Path.cwd())  # its warnings are findings here
     except ConfigError as error:
-        return locale_of(None), unreadable(error)
+        return locale_here(), unreadable(error)
     log_to_stderr(loaded, level or "error")
     from bot.probes import probes
 
@@ -68,8 +68,8 @@ def _as_json(findings: list[Finding], locale: str) -> str:
             "about": one.about,
             "state": one.state,
             "key": one.found,
-            "found": say(locale, f"doctor.{one.found}", **one.values),
-            "advice": say(locale, f"doctor.{one.advice}", **one.values) if one.advice else "",
+            "found": one.say(one.found, locale),
+            "advice": one.say(one.advice, locale) if one.advice else "",
         }
         for one in findings
     ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.i18n import LOCALES, say
+from bot.i18n.retold import retold
 
 if TYPE_CHECKING:
     from bot.config import Loaded
@@ -35,7 +36,8 @@ def load() -> Loaded:
 
     loaded = config.load(os.environ, cwd=Path.cwd())
     for text in loaded.warnings:
-        click.echo(say(locale_of(loaded), "cli.warning", text=text), err=True)
+        locale = locale_of(loaded)
+        click.echo(say(locale, "cli.warning", text=retold(text, locale)), err=True)
     return loaded
 
 
@@ -56,13 +58,12 @@ def locale_of(loaded: Loaded | None) -> str:
 
 
 def locale_here() -> str:
-    """The language for a failure: that of the settings here, where they can be read."""
+    """The language for a failure: that of the settings here, whatever is wrong with them."""
     from bot import config
-    from bot.errors import ConfigError
 
     try:
-        return locale_of(config.load(os.environ, cwd=Path.cwd()))
-    except (ConfigError, OSError):
+        return config.spoken(os.environ, cwd=Path.cwd()) or locale_of(None)
+    except OSError:
         return locale_of(None)
 
 

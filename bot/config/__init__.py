@@ -1,6 +1,6 @@
 """Settings: their shapes (`values`), what each may hold (`kinds`), their list (`table`), `load`."""
 
-from bot.config.load import Loaded, load
+from bot.config.load import Loaded, load, spoken
 from bot.config.values import (
     AccessConfig,
     Config,
@@ -29,4 +29,5 @@ __all__ = [
     "SlackConfig",
     "TelegramConfig",
     "load",
+    "spoken",
 ]

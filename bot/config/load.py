@@ -9,6 +9,7 @@ import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field, fields, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -54,6 +55,15 @@ def load(environ: Mapping[str, str], *, cwd: Path) -> Loaded:
     return Loaded(
         config=config, warnings=tuple(gathering.warnings), sources=dict(gathering.sources)
     )
+
+
+def spoken(environ: Mapping[str, str], *, cwd: Path) -> str:
+    """The language that the settings name, whatever else is wrong with them; "" for none."""
+    gathering = _Gathering(cwd)
+    gathering.take_file()
+    gathering.take_variables(ENV, gathering.dotenv())
+    gathering.take_variables("environment", environ)
+    return str(gathering.values.get("desk.locale", ""))
 
 
 class _Gathering:
@@ -322,8 +332,24 @@ def _leaves(tree: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, object
 
 
 def _suggest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.75)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = max((one for one in known if _near(name, one)), key=partial(_alike, name), default="")
+    return f"; did you mean {near}?" if near else ""
+
+
+def _near(name: str, known: str) -> bool:
+    """Whether one is a slip of the other: where both begin alike, by what tells them apart."""
+    (first, mine), (other, theirs) = _parted(name), _parted(known)
+    return _alike(mine, theirs) >= 0.7 if first == other else _alike(name, known) >= 0.85
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """The room that a name stands in, FRONTDESK_ or telegram., and its own part."""
+    first, _, own = name.rpartition(".") if "." in name else name.partition("_")
+    return first, own or name
+
+
+def _alike(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def _is_pair(key: Secret) -> bool:

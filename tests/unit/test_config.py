@@ -334,10 +334,13 @@ def test_bytes_that_are_no_text_are_refused_by_the_name_of_the_file(
 
 def test_unknown_variables_of_ours_are_warned_of_and_strangers_are_not(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("TELEGRAM_TOKEN=1:a\nPATH=/\n", "utf-8")
-    loaded = load({"FRONTDESK_ADMIN": "x", "TELEGRAM_HOME": "y"}, cwd=tmp_path)
+    ours = dict.fromkeys(("FRONTDESK_ADMIN", "FRONTDESK_FOO", "FRONTDESK_HOST"), "x")
+    loaded = load({**ours, "TELEGRAM_HOME": "y"}, cwd=tmp_path)
     assert loaded.warnings == (
         "TELEGRAM_TOKEN (.env): unknown; did you mean TELEGRAM_BOT_TOKEN?",
         "FRONTDESK_ADMIN (environment): unknown; did you mean FRONTDESK_ADMINS?",
+        "FRONTDESK_FOO (environment): unknown",
+        "FRONTDESK_HOST (environment): unknown",
     )
 
 

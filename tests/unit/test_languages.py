@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from bot.i18n import LOCALES, catalogue, say
+from bot.i18n.retold import SECTION
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(
@@ -105,7 +106,10 @@ def test_every_sentence_is_said_somewhere() -> None:
     never = [
         key
         for key in catalogue("en")
-        if key not in whole and not any(pattern.fullmatch(key) for pattern in patterns)
+        # The sentences of errors are found by what they say: tests/unit/test_retold.py.
+        if not key.startswith(SECTION)
+        and key not in whole
+        and not any(pattern.fullmatch(key) for pattern in patterns)
     ]
     assert never == []
 
