@@ -19,7 +19,6 @@ import click
 from bot.cli.start import NewFile, load, locale_of, log_to_stderr, printable
 from bot.errors import ConfigError, ModelError, UserError
 from bot.i18n import LOCALES, say
-from bot.types import ChatRequest, value
 
 if TYPE_CHECKING:
     from bot.clock import Clock
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from bot.model.batch import Progress, Prompt
     from bot.model.fallback import Report
     from bot.ports import Knowledge, Model
+    from bot.types import ChatRequest
 
 STOPPED = 130
 """128 + SIGINT, as shells report it."""
@@ -242,7 +242,7 @@ def batch(
     """
     loaded = load()
     locale = lang or locale_of(loaded)
-    bent = _Bent(temperature=temperature, max_tokens=max_tokens, cacheable=not no_cache)
+    bent = _bend(temperature=temperature, max_tokens=max_tokens, cacheable=not no_cache)
     make = _maker(loaded, _found(loaded, name) if name else None, bent, locale)
     try:
         total = asyncio.run(
@@ -255,25 +255,24 @@ def batch(
     return 1 if total.failed else 0
 
 
-@value
-class _Bent:
+def _bend(
+    *, temperature: float | None, max_tokens: int | None, cacheable: bool
+) -> Callable[[ChatRequest], ChatRequest]:
     """What the options of the call change in every request."""
 
-    temperature: float | None
-    max_tokens: int | None
-    cacheable: bool
-
-    def __call__(self, request: ChatRequest) -> ChatRequest:
+    def bent(request: ChatRequest) -> ChatRequest:
         return replace(
             request,
-            temperature=self.temperature if self.temperature is not None else request.temperature,
-            max_tokens=self.max_tokens or request.max_tokens,
-            cacheable=self.cacheable,
+            temperature=request.temperature if temperature is None else temperature,
+            max_tokens=max_tokens or request.max_tokens,
+            cacheable=cacheable,
         )
+
+    return bent
 
 
 def _maker(
-    loaded: Loaded, skill: Skill | None, bent: _Bent, locale: str
+    loaded: Loaded, skill: Skill | None, bent: Callable[[ChatRequest], ChatRequest], locale: str
 ) -> Callable[[Prompt], ChatRequest]:
     """What makes a request of a line: the prompt as it is, or the arguments of a skill."""
     from bot.model.batch import plain_request

@@ -5,8 +5,10 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
-from bot.types import Scalar
+if TYPE_CHECKING:
+    from bot.types import Scalar
 
 LOCALES = ("en", "zh")
 """The languages with a catalogue; the first is spoken to whoever writes in neither."""

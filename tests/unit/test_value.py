@@ -51,9 +51,9 @@ def test_what_is_missing_or_unknown_is_refused(given: dict[str, int]) -> None:
 
 def test_nothing_can_be_changed_or_added() -> None:
     for name in ("channel", "other"):
-        with pytest.raises(dataclasses.FrozenInstanceError):
+        with pytest.raises(AttributeError):
             setattr(HERE, name, "C2")
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         del HERE.channel
     assert not hasattr(HERE, "__dict__")
     assert dataclasses.replace(HERE, channel="C2").channel == "C2"
