@@ -130,13 +130,9 @@ class Cached:
             await call.end()
         await self._model.close()
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
         shareable = request.cacheable and bool(normalised(request.question))
-        async with aclosing(
-            self._shared(request) if shareable else self._model.stream(request)
-        ) as events:
-            async for event in events:
-                yield event
+        return self._shared(request) if shareable else self._model.stream(request)
 
     async def _shared(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
         key = cache_key(self.name, request)

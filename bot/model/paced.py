@@ -173,8 +173,9 @@ class Paced:
         self._queue.put(request.conversation, turn)
         self._admit()
         try:
-            async with asyncio.timeout(self._left(request)):
-                await turn.come
+            if not turn.come.done():
+                async with asyncio.timeout(self._left(request)):
+                    await turn.come
         except BaseException as error:
             self._leave(request, turn)
             if isinstance(error, TimeoutError):

@@ -114,19 +114,19 @@ class Reading:
             if event.data == b"[DONE]":
                 self._done = self.over = True
                 break
-            for chunk in self._chunks(event, last=last):
-                thought += self._take(chunk, text)
+            try:
+                if event.name != "ping":
+                    thought += self._take(wire.decode(event.data), text)
+            except msgspec.DecodeError:
+                for chunk in self._salvaged(event, last=last):
+                    thought += self._take(chunk, text)
             if self.failure:
                 break
         return self._given(self._clean("".join(text), last=last or self.over), thought)
 
-    def _chunks(self, event: ServerEvent, *, last: bool) -> tuple[wire.Chunk, ...]:
-        if event.name == "ping":
-            return ()
-        try:
-            return (wire.decode(event.data),)
-        except msgspec.DecodeError:
-            found = wire.salvage(event.data)
+    def _salvaged(self, event: ServerEvent, *, last: bool) -> tuple[wire.Chunk, ...]:
+        """What a frame that is no strict JSON still tells."""
+        found = wire.salvage(event.data)
         if found.lossy and not (last and not found.chunks):
             self._lossy = True
             if not self.shown:
@@ -151,17 +151,15 @@ class Reading:
         if delta is None:
             self._reported(chunk)
             return 0
-        return self._delta(delta, text)
-
-    def _delta(self, delta: wire.Delta, text: list[str]) -> int:
-        if delta.content:
-            text.append(delta.text)
+        thought = 0
+        if content := delta.content:
+            text.append(content if type(content) is str else delta.text)
             self.progress += 1
         if delta.tool_calls:
             self.progress += 1
             self._add_calls(delta.tool_calls)
-        thought = len(delta.thought)
-        if thought:
+        if delta.reasoning_content or delta.reasoning:
+            thought = len(delta.thought)
             self.progress += 1
         return thought
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+from tenacity import AsyncRetrying, AttemptManager, RetryCallState, retry_if_exception
 
 from bot.clock import Clock
 from bot.errors import ContentBlocked, ModelBusy, ModelError, ReplyCut, ReplyEmpty, ReplyRetracted
@@ -115,8 +115,9 @@ class Retrying:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
         self._budget.asked(self._clock.monotonic())
-        async for attempt in self._policy(request):
-            number = attempt.retry_state.attempt_number
+        retries: _Retries | None = None
+        number = 1
+        while True:
             said = _Said()
             try:
                 async with aclosing(self._attempt(request, said)) as events:
@@ -127,7 +128,8 @@ class Retrying:
             except ModelError as error:
                 if said.text:
                     break
-                attempt.retry_state.set_exception((type(error), error, error.__traceback__))
+                retries = retries or _Retries(self._policy(request))
+                number = await retries.after(error)
                 request = self._rethought(request, error)
             else:
                 return
@@ -208,6 +210,25 @@ class Retrying:
         return replace(request, thinking=wanted is False)
 
 
+class _Retries:
+    """What the policy says about one request. Most never need it, and making it takes time."""
+
+    def __init__(self, policy: AsyncRetrying) -> None:
+        self._attempts = aiter(policy)
+        self._attempt: AttemptManager | None = None
+
+    async def after(self, error: ModelError) -> int:
+        """Rest as long as that asks for; the number of the attempt that follows.
+
+        Raises `error` when none does.
+        """
+        if self._attempt is None:
+            self._attempt = await anext(self._attempts)
+        self._attempt.retry_state.set_exception((type(error), error, error.__traceback__))
+        self._attempt = await anext(self._attempts)
+        return self._attempt.retry_state.attempt_number
+
+
 class _Said:
     """What a stream has said so far."""
 
@@ -221,7 +242,8 @@ class _Said:
 
 
 def _numbered(event: ModelEvent, attempts: int) -> ModelEvent:
-    return replace(event, attempts=attempts) if type(event) is ModelDone else event
+    """With the number of the attempt; it is made with that of the first."""
+    return replace(event, attempts=attempts) if attempts > 1 and type(event) is ModelDone else event
 
 
 def _error(state: RetryCallState) -> BaseException | None:

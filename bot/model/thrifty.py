@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 
 from bot.config import ModelConfig
 from bot.ports import Model
@@ -18,10 +17,8 @@ class Thrifty:
         self._full = full
         self._by_means = {"full": full, "thrifty": thrifty, "knowledge": knowledge}
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
-        async with aclosing(self._by_means[request.means].stream(request)) as events:
-            async for event in events:
-                yield event
+    def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
+        return self._by_means[request.means].stream(request)
 
     def health(self) -> tuple[ProviderHealth, ...]:
         return self._full.health()

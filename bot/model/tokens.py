@@ -19,8 +19,7 @@ _ALPHA = 0.2
 _LOWEST, _HIGHEST = 0.5, 2.0
 
 _PER_LETTER, _PER_WORD = 1 / 4.6, 0.25
-_PER_CHARACTER = {b"d": 0.8, b"s": 0.05, b"m": 0.7}
-_PER_OTHER = 0.75
+_PER_DIGIT, _PER_SPACE, _PER_MARK, _PER_OTHER = 0.8, 0.05, 0.7, 0.75
 
 
 def _kind(code: int) -> str:
@@ -49,12 +48,12 @@ def tokens(text: str) -> int:
     # One byte for each character, so that what is not ASCII keeps the words around it apart.
     ascii_only = text.encode("ascii", "replace")
     kinds = ascii_only.translate(_KINDS)
-    weight = sum(kinds.count(kind) * each for kind, each in _PER_CHARACTER.items())
-    weight += (
-        kinds.count(b"w") * _PER_LETTER + len(ascii_only.translate(_LETTERS).split()) * _PER_WORD
-    )
-    # The question marks that stood for them were counted as marks.
-    weight += other * (_PER_OTHER - _PER_CHARACTER[b"m"])
+    weight = kinds.count(b"d") * _PER_DIGIT + kinds.count(b"s") * _PER_SPACE
+    # The question marks that stand for what is not ASCII were counted as marks.
+    weight += (kinds.count(b"m") - other) * _PER_MARK + other * _PER_OTHER
+    if letters := kinds.count(b"w"):
+        words = len(ascii_only.translate(_LETTERS).split())
+        weight += letters * _PER_LETTER + words * _PER_WORD
     return max(1, round(weight))
 
 

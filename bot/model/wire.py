@@ -110,9 +110,6 @@ class Chunk(msgspec.Struct, gc=False):
     msg: str | None = None
 
 
-_decoder = msgspec.json.Decoder(Chunk)
-
-
 @value
 class Frames:
     """What one event's data held. `lossy`: a part of it could not be read."""
@@ -121,9 +118,8 @@ class Frames:
     lossy: bool = False
 
 
-def decode(data: bytes) -> Chunk:
-    """One frame. Raises msgspec.DecodeError when it needs `salvage`."""
-    return _decoder.decode(data)
+decode = msgspec.json.Decoder(Chunk).decode
+"""One frame. Raises msgspec.DecodeError when it needs `salvage`."""
 
 
 def salvage(data: bytes) -> Frames:
