@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import telegram
 
-from adapters.telegram.request import AiohttpRequest
+from adapters.telegram.request import AiohttpRequest, posted
 from bot.config import ModelConfig
 
 EDIT_SECONDS = 1.0
@@ -42,21 +42,20 @@ async def answer(
     bot: telegram.Bot, session: aiohttp.ClientSession, message: telegram.Message
 ) -> None:
     """One reply, from its placeholder to its last edit."""
-    sent = await bot.send_message(message.chat_id, "…", link_preview_options=PLAIN)
+    chat = message.chat_id
+    sent = posted(await bot.send_message(chat, "…", link_preview_options=PLAIN))
     text, shown, edited_at = "", "", time.monotonic()
     async for delta in deltas(session, message.text or ""):
         text += delta
         if time.monotonic() - edited_at >= EDIT_SECONDS and text.strip() != shown:
             edited_at, shown = time.monotonic(), text.strip()
-            await _show(sent, shown)
+            await _show(bot, chat, sent, shown)
     if text.strip() != shown:
-        await _show(sent, text.strip())
+        await _show(bot, chat, sent, text.strip())
 
 
-async def _show(sent: telegram.Message, text: str) -> None:
-    await sent.get_bot().edit_message_text(
-        text, sent.chat_id, sent.message_id, link_preview_options=PLAIN
-    )
+async def _show(bot: telegram.Bot, chat: int, sent: int, text: str) -> None:
+    await bot.edit_message_text(text, chat, sent, link_preview_options=PLAIN)
 
 
 async def run() -> None:

@@ -22,7 +22,7 @@ from adapters.telegram.polling import BACKOFF_MOST, BACKOFF_SECONDS, Polling, Wa
 from adapters.telegram.presses import Presses
 from adapters.telegram.rates import OVERALL, chat_gates, is_private, typing_gates
 from adapters.telegram.render import Rendered, around, plain, render
-from adapters.telegram.request import AiohttpRequest
+from adapters.telegram.request import AiohttpRequest, posted
 from adapters.telegram.webhook import Webhook, webhook_url
 from bot.clock import Clock
 from bot.config import TelegramConfig
@@ -337,7 +337,7 @@ class TelegramAdapter:
             place = dataclasses.replace(place, channel=moved.channel)
             message = await post(moved.channel)
         assert message is not None
-        return MessageRef(place=place, id=str(message.message_id))
+        return MessageRef(place=place, id=str(posted(message)))
 
     async def _shown(
         self,

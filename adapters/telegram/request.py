@@ -9,12 +9,14 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 from urllib.request import getproxies
 
 import aiohttp
 import msgspec
+import telegram
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
@@ -32,31 +34,25 @@ TOO_MANY = 429
 RETRY_SECONDS = 5.0
 """The wait when a 429 comes without `retry_after`, as a proxy in between may send it."""
 
-_EDIT, _DONE = "/editMessageText", b'{"ok":true,"result":true}'
+_EDIT, _SEND, _DONE = "/editMessageText", "/sendMessage", b'{"ok":true,"result":true}'
 _OK = re.compile(rb'\s*\{\s*"ok"\s*:\s*true\s*,')
 """The answer to an edit repeats what we sent. The library's object of it would cost as much CPU as
 the call, so it is told what it is told for inline messages: done."""
 
 
-class _Chat(msgspec.Struct):
-    id: int
-    type: str
-
-
 class _Message(msgspec.Struct):
     message_id: int
-    date: int
-    chat: _Chat
 
 
-class _Sent(msgspec.Struct):
+class _Posted(msgspec.Struct):
     """What is read of the answer to a message of ours: the rest, too, only repeats what we sent."""
 
     ok: bool
     result: _Message
 
 
-_SEND, _SENT = "/sendMessage", msgspec.json.Decoder(_Sent)
+_posted_decoder = msgspec.json.Decoder(_Posted)
+_posted: ContextVar[int] = ContextVar("posted")
 
 
 class NotSent(NetworkError):
@@ -203,10 +199,16 @@ def _shortened(url: str, body: bytes) -> bytes:
         return _DONE if _OK.match(body) else body
     if url.endswith(_SEND):
         try:
-            return msgspec.json.encode(_SENT.decode(body))
+            _posted.set(_posted_decoder.decode(body).result.message_id)
         except msgspec.DecodeError:
             return body
+        return _DONE
     return body
+
+
+def posted(told: object) -> int:
+    """The number of the message that this task has just posted; `told`: what the library gave."""
+    return told.message_id if isinstance(told, telegram.Message) else _posted.get()
 
 
 def _leniently(payload: bytes) -> Any:
