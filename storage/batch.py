@@ -118,12 +118,15 @@ class BatchConnection(sqlite.Connection):
     def _run_all(self, batch: Sequence[Job[Any]]) -> None:
         tx = SqliteTx(self, statements())
         for job in batch:
-            self.execute("SAVEPOINT job")
+            # A job that only reads leaves nothing behind that would have to be taken back.
+            if self.writer:
+                self.execute("SAVEPOINT job")
             try:
                 job.result = self._carry_out(job, tx)
             except Exception as error:  # noqa: BLE001 - the guard around one caller (DESIGN 7)
                 self._undo(job, error)
-            self.execute("RELEASE job")
+            if self.writer:
+                self.execute("RELEASE job")
 
     def _carry_out(self, job: Job[Any], tx: SqliteTx) -> Any:
         """The result of one job. Raises StorageError when one who reads has written.
@@ -141,7 +144,8 @@ class BatchConnection(sqlite.Connection):
         """Take back what one job did; if SQLite has dropped the transaction, the group is lost."""
         if not self.in_transaction:
             raise _GroupLost from error
-        self.execute("ROLLBACK TO job")
+        if self.writer:
+            self.execute("ROLLBACK TO job")
         job.error = self._ours(error)
         if not isinstance(job.error, BotError):
             log.error("transaction failed", exc_info=error)

@@ -69,23 +69,27 @@ def verdict(
         return Verdict(refusal="access.too_fast")
     if _full(spent.chat_minute, access.chat_per_minute):
         return Verdict(refusal="access.chat_too_fast")
-    until = day(now, zone)[2]
     quota = access.person_per_day if person.quota is None else person.quota
     if _full(spent.person_day, quota):
-        return Verdict(refusal="access.day_spent", until=until)
+        return Verdict(refusal="access.day_spent", until=day_ends(now, zone))
     used = _used(spent, access)
     if used >= 1.0:
+        until = day_ends(now, zone)
         if access.spent == "stop":
             return Verdict(refusal="access.budget_spent", until=until)
         return Verdict(means="knowledge", until=until)
-    return Verdict(means="thrifty" if used >= THRIFTY_FROM else "full", until=until)
+    return Verdict(means="thrifty" if used >= THRIFTY_FROM else "full")
 
 
-def day(now: int, zone: ZoneInfo) -> tuple[int, int, str]:
-    """When the zone's day began and will end (ms), and the end as its clocks show it."""
+def day(now: int, zone: ZoneInfo) -> tuple[int, int]:
+    """When the zone's day began and will end (ms)."""
     today = local(now, zone).date()
-    end = midnight(today + timedelta(days=1), zone)
-    return midnight(today, zone), end, local(end, zone).strftime("%Y-%m-%d %H:%M %Z")
+    return midnight(today, zone), midnight(today + timedelta(days=1), zone)
+
+
+def day_ends(now: int, zone: ZoneInfo) -> str:
+    """When it will end, as the zone's clocks show it."""
+    return local(day(now, zone)[1], zone).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _full(count: int, limit: int) -> bool:

@@ -229,8 +229,9 @@ class Engine:
             may = replace(may, refusal="access.budget_spent")
         if may.refusal:
             return replace(asked, step=Decline(key=may.refusal, values=may.values))
-        call = replace(asked.call, means=may.means)
-        return replace(asked, call=call, until=may.until)
+        if may.means == asked.call.means:
+            return asked
+        return replace(asked, call=replace(asked.call, means=may.means), until=may.until)
 
     def _spends(self, step: Step) -> bool:
         """A model may be asked because of this."""

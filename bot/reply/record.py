@@ -198,6 +198,6 @@ def labelled(rows: ButtonRows, locale: str) -> ButtonRows:
     """Buttons whose labels are sentences; a label that is no catalogue key stands as it is."""
     sentences = catalogue(locale) if locale in ("en", "zh") else catalogue("en")
     return tuple(
-        tuple(replace(button, label=sentences.get(button.label, button.label)) for button in row)
+        tuple(Button(label=sentences.get(one.label, one.label), action=one.action) for one in row)
         for row in rows
     )
