@@ -159,37 +159,30 @@ class Fallback:
                 continue
             shown = False
             try:
-                async with aclosing(self._one(model, breaker, request)) as events:
+                async with aclosing(model.stream(request)) as events:
                     async for event in events:
                         shown = shown or type(event) in {ModelText, ToolCall}
+                        if type(event) is ModelDone:
+                            self._ended(breaker, event)
                         yield event
             except ModelError as error:
+                self._broke(breaker, error)
                 self._report(model.name, error)
                 if shown or final(error):
                     raise
                 failures.append(error)
             else:
                 return
+            finally:
+                breaker.released()
         raise _verdict(failures)
 
-    async def _one(
-        self, model: Model, breaker: Breaker, request: ChatRequest
-    ) -> AsyncGenerator[ModelEvent, None]:
-        """One link's stream, with its breaker told how it went."""
-        try:
-            async with aclosing(model.stream(request)) as events:
-                async for event in events:
-                    if type(event) is ModelDone:
-                        self._ended(breaker, event)
-                    yield event
-        except ModelError as error:
-            if provider_is_well(error):
-                breaker.succeeded()
-            elif error.code != "paced":  # our own queue was too long; it was not even asked
-                breaker.failed(error, self._clock.monotonic())
-            raise
-        finally:
-            breaker.released()
+    def _broke(self, breaker: Breaker, error: ModelError) -> None:
+        """What a failure says of its model."""
+        if provider_is_well(error):
+            breaker.succeeded()
+        elif error.code != "paced":  # our own queue was too long; it was not even asked
+            breaker.failed(error, self._clock.monotonic())
 
     def _ended(self, breaker: Breaker, done: ModelDone) -> None:
         """A reply that stayed cut is a failure of its model, if not one for the reader."""

@@ -120,8 +120,9 @@ class Retrying:
         while True:
             said = _Said()
             try:
-                async with aclosing(self._attempt(request, said)) as events:
+                async with aclosing(self._model.stream(request)) as events:
                     async for event in events:
+                        said.note(event)
                         yield _numbered(event, number)
             except ReplyRetracted:
                 raise
@@ -137,16 +138,6 @@ class Retrying:
             async for event in events:
                 yield event
 
-    async def _attempt(self, request: ChatRequest, said: _Said) -> AsyncGenerator[ModelEvent, None]:
-        """One stream, noting what it said."""
-        async with aclosing(self._model.stream(request)) as events:
-            async for event in events:
-                if type(event) is ModelText:
-                    said.pieces.append(event.delta)
-                elif type(event) is ToolCall:
-                    said.pieces.append(event.arguments)
-                yield event
-
     async def _again(
         self, request: ChatRequest, first: _Said, number: int
     ) -> AsyncGenerator[ModelEvent, None]:
@@ -155,8 +146,9 @@ class Retrying:
         if await self._rest(request):
             number += 1
             try:
-                async with aclosing(self._attempt(request, second)) as events:
+                async with aclosing(self._model.stream(request)) as events:
                     async for event in events:
+                        second.note(event)
                         if second.pieces and not second.announced:
                             second.announced = True
                             yield ModelReset()
@@ -235,6 +227,13 @@ class _Said:
     def __init__(self) -> None:
         self.pieces: list[str] = []
         self.announced = False
+
+    def note(self, event: ModelEvent) -> None:
+        """One more event of it."""
+        if type(event) is ModelText:
+            self.pieces.append(event.delta)
+        elif type(event) is ToolCall:
+            self.pieces.append(event.arguments)
 
     @property
     def text(self) -> str:
