@@ -15,6 +15,7 @@ from bot.engine.leaning import Leaning, Question
 from bot.engine.seam import going_on
 from bot.errors import ReplyRetracted, TooLong
 from bot.i18n import say
+from bot.model.extractive import ExtractiveModel
 from bot.ports import History, Knowledge, Model, Summary
 from bot.types import (
     ChatRequest,
@@ -101,7 +102,7 @@ class Answerer:
         reads = self._may_speak(question)
         shown = findings.direct or (findings.in_scope and (reads or findings.quotable))
         if findings.passages and shown:
-            return self._grounded
+            return self._grounded if self._speaks else self._quoted
         if self._desk.answers != "strict" and reads:
             return self._aside
         return self._lost if question.said else self._abstain
@@ -139,6 +140,16 @@ class Answerer:
             unverified = "\n\n" + say(question.locale, "answer.unverified")
             yield Text(delta=sources or ("" if cited else unverified))
         yield _said("excerpt" if ear.done.excerpt else "grounded", ear, findings.scope)
+
+    async def _quoted(self, question: Question, findings: Findings) -> AsyncIterator[ReplyEvent]:
+        """The best passage as it stands, on a desk without a model: nothing is away that could be
+        waited for, as the excerpt says that stands in for one.
+        """
+        top = findings.passages[0]
+        label = say(question.locale, "excerpt.alone", source=top.title or top.source)
+        yield Grounds(route="excerpt", confidence=findings.scope)
+        yield Text(delta=f"{label}\n\n{top.body}")
+        yield Done(route="excerpt", model=ExtractiveModel.name, confidence=findings.scope)
 
     async def _aside(self, question: Question, findings: Findings) -> AsyncIterator[ReplyEvent]:
         """Nothing in the knowledge base, but a model that may chat, and says where it stands."""

@@ -216,8 +216,26 @@ async def test_a_prompt_that_stays_too_long_is_an_error() -> None:
 
 async def test_an_excerpt_is_routed_as_one_even_in_strict() -> None:
     model = ScriptedModel(["Excerpt: 30 days.", ModelDone(excerpt=True, model="excerpt")])
-    events = await ask(model, FOUND, answers="strict", speaks=False)
+    events = await ask(model, FOUND, answers="strict")
     assert (shown(events), done(events).route) == ("Excerpt: 30 days.", "excerpt")
+
+
+@pytest.mark.parametrize("answers", ["strict", "assist", "open"])
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [("en", "what our knowledge base says"), ("zh", "知识库《Returns》中的原文")],
+)
+async def test_a_desk_without_a_model_quotes_and_speaks_of_none_that_is_away(
+    answers: str, locale: str, said: str
+) -> None:
+    """What stands in for a model that is down says so; here there is nothing to wait for."""
+    model = ScriptedModel()
+    asked = replace(question(), locale=locale)
+    events = await ask(model, FOUND, answers=answers, speaks=False, asked=asked)
+    assert said in shown(events)
+    assert shown(events).endswith("\n\n30 days.")
+    assert "right now" not in shown(events)
+    assert (done(events).route, model.requests) == ("excerpt", [])
 
 
 @pytest.mark.parametrize("answers", ["strict", "assist"])
