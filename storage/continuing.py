@@ -62,4 +62,5 @@ async def _found(tx: Tx, answer: AnswerId, here: dict[str, str], limit: int) -> 
         past=tuple(turn_of(row) for row in reversed(past)),
         route=route,
         continued=number_or_none(rows[0], "later") is not None,
+        stopped=string(rows[0], "finish") == "stopped",
     )

@@ -242,7 +242,7 @@ def open_console(
 def _answers(row: LedgerRow) -> bool:
     """Whether its time is worth a line: no command, refusal, notice, or question of ours."""
     asks = row.route == "skill" and not row.usage.total
-    return row.route not in ("command", "declined", "relay") and not asks
+    return row.route not in ("command", "declined", "asked", "relay") and not asks
 
 
 def _seconds(milliseconds: int) -> str:

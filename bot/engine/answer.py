@@ -187,10 +187,10 @@ class Answerer:
         what was asked.
         """
         if question.unclear:
-            yield Grounds(route="declined")
+            yield Grounds(route="asked")
             yield Replace(text=say(question.locale, "answer.which"))
             # Who is asked back is not turned away: in a thread they go on without a mention.
-            yield Done(route="declined", remember=False)
+            yield Done(route="asked", remember=False)
             return
         opened = await self._handoff.open(
             question.person, question.place, question.text, "ticket.reason_gap"

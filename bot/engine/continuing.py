@@ -49,8 +49,8 @@ class Continuing:
 
     async def _run(self, call: Call) -> AsyncIterator[ReplyEvent]:
         found = await self._find(call)
-        if found is None or found.continued:
-            yield Notice(key="continue.done" if found else "continue.none")
+        if (refusal := _refusal(found)) or found is None:
+            yield Notice(key=refusal)
             yield Done(route="declined", outcome="declined", remember=False)
             return
         async with aclosing(self._rest(call, found)) as events:
@@ -99,6 +99,15 @@ class Continuing:
             said=found.pieces,
             past=found.past,
         )
+
+
+def _refusal(found: BrokenOff | None) -> str:
+    """Why there is nothing to go on with; "" where there is."""
+    if found is None:
+        return "continue.none"
+    if found.continued:
+        return "continue.done"
+    return "continue.stopped" if found.stopped else ""
 
 
 def own_words(text: str) -> str:

@@ -81,7 +81,8 @@ class Exchanges(Protocol):
 @value
 class BrokenOff:
     """An answer that was cut off: its question, the pieces there are of it, and what was said
-    before it, oldest first. `continued`: another answer has gone on with it already.
+    before it, oldest first. `continued`: another answer has gone on with it already. `stopped`:
+    somebody wanted no more of it.
     """
 
     answer: AnswerId
@@ -90,6 +91,7 @@ class BrokenOff:
     past: tuple[Turn, ...]
     route: Route
     continued: bool = False
+    stopped: bool = False
 
 
 class Continuations(Protocol):

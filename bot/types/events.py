@@ -16,6 +16,7 @@ Route = Literal[
     "grounded",
     "open",
     "abstained",
+    "asked",
     "excerpt",
     "ticket",
     "skill",

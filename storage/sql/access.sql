@@ -31,16 +31,16 @@ INSERT INTO audit (at, actor, action, detail) VALUES (:now, :actor, :action, :de
 -- last_audits: the newest first
 SELECT at, actor, action, detail FROM audit ORDER BY id DESC LIMIT :limit;
 
--- count_person: what this person was given since then; commands and refusals are free
+-- count_person: what this person was given since then; commands, refusals and what we ask are free
 SELECT coalesce(sum(at >= :minute), 0) AS minute, coalesce(sum(at >= :day), 0) AS day,
        coalesce(sum(CASE WHEN at >= :day THEN prompt_tokens + completion_tokens ELSE 0 END), 0)
            AS tokens
   FROM ledger
- WHERE person = :person AND at >= :since AND route NOT IN ('command', 'declined', 'relay');
+ WHERE person = :person AND at >= :since AND route NOT IN ('command', 'declined', 'asked', 'relay');
 
 -- count_chat: what was given in this chat since then
 SELECT count(*) AS minute FROM ledger
- WHERE chat = :chat AND at >= :since AND route NOT IN ('command', 'declined', 'relay');
+ WHERE chat = :chat AND at >= :since AND route NOT IN ('command', 'declined', 'asked', 'relay');
 
 -- count_desk: what all of it took since then
 SELECT coalesce(sum(prompt_tokens + completion_tokens), 0) AS tokens,

@@ -7,9 +7,10 @@ SELECT t.answer FROM memory m JOIN turn t ON t.memory = m.id
                 WHERE i.id = t.answer AND c.key = :conversation)
  ORDER BY t.seq DESC LIMIT 1;
 
--- broken_off: how it came to be, and which answer went on with it; nothing for one that is whole
-SELECT route, (SELECT answer FROM continuation WHERE continues = :answer) AS later
-  FROM ledger WHERE answer = :answer AND finish IN ('cut', 'truncated') LIMIT 1;
+-- broken_off: how it came to be and ended, and which answer went on with it; nothing for one that
+-- is whole
+SELECT route, finish, (SELECT answer FROM continuation WHERE continues = :answer) AS later
+  FROM ledger WHERE answer = :answer AND finish IN ('cut', 'truncated', 'stopped') LIMIT 1;
 
 -- earlier_part: what this answer went on with
 SELECT continues FROM continuation WHERE answer = :answer;

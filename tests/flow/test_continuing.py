@@ -117,6 +117,8 @@ async def test_a_rest_can_be_stopped_by_its_button(tmp_path: Path) -> None:
         run.telegram.press(chat, run.telegram.standing(chat)[-1].id, stop)
         mark = say("en", "answer.stopped")
         await until(lambda: run.telegram.screen(chat)[-1].endswith(mark))
+        run.telegram.say(chat, "/continue")
+        await until(lambda: run.telegram.screen(chat)[-1] == say("en", "continue.stopped"))
 
 
 # --- Slack, over the wire -----------------------------------------------------------------------
@@ -191,9 +193,9 @@ def test_a_rest_that_was_shown_counts_however_it_ended(end: str) -> None:
             assert first is not None
             assert first.continued == (end != "nothing")
             rest = await store.broken_off(AnswerId(2), place, memory, limit=9)
-            assert (rest.pieces if rest else None) == (
-                ("前半。", "后半的一些内容，够长了。") if end == "cut" else None
-            )
+            whole = "前半。", "后半的一些内容，够长了。"
+            assert (rest.pieces if rest else None) == (whole if end in ("cut", "stopped") else None)
+            assert (rest is not None and rest.stopped) == (end == "stopped")
 
     run_virtual(main())
 

@@ -185,6 +185,23 @@ def test_statistics_of_a_range(
     assert said in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(("locale", "row"), [("en", "Asked back"), ("zh", "请对方说明")])
+def test_who_was_asked_back_was_declined_nothing(
+    shop: Path, inside: Inside, locale: str, row: str
+) -> None:
+    """It is booked as what it is, and the ways add up to the requests."""
+    asked = b"When are you open?\nwhat about the second one\n/sing\n"
+    done = frontdesk(["run"], shop, stdin=asked)
+    assert "Which one do you mean" in done.stdout, done.stdout
+    assert f"{row} · 1 · 33.3%" in inside("stats", "--lang", locale).stdout
+    names, whole = inside("stats", "--csv").stdout.splitlines()[:2]
+    counted = dict(zip(names.split(","), whole.split(","), strict=True))
+    fates = [counted[name] for name in ("requests", "answered", "failed", "declined")]
+    assert fates == ["3", "2", "0", "1"]
+    ways = {name: count for name, count in counted.items() if name.startswith("route_")}
+    assert ways == {"route_asked": "1", "route_declined": "1", "route_direct": "1"}
+
+
 def test_a_failure_speaks_the_desks_language_too(shop: Path, inside: Inside) -> None:
     assert "知识库里没有 none" in inside("kb", "show", "none", FRONTDESK_LOCALE="zh").stderr
 
