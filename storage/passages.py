@@ -52,18 +52,26 @@ T = TypeVar("T")
 
 KINDS: tuple[Literal["faq", "doc"], ...] = ("faq", "doc")
 _PURGE_BATCH = 200
-"""Entries dropped in one transaction, so that no other write waits long."""
+"""Entries looked at for one transaction that drops some, so that no other write waits long."""
+_PORTION = 200_000
+"""Characters of terms that one transaction puts into an index or takes out: 45 ms of the writer's
+time at most. Of 500 sections in one transaction it was 0.6 to 0.9 s, and a document without
+headings is one entry of any length."""
+_TEXTS = 200
+"""Texts of an entry that are taken out at once."""
 _SWITCH_BATCH = 2000
 """Entries retired, or revisions noted, in one transaction before a switch."""
 _MERGE_PAGES = 200
 """Pages of 4 kB that the index is rewritten by in one transaction: 15 ms of the writer's time."""
 _MANY = 100
 """Entries of one stage from which it is a part of an import, and a `merge` comes after the last."""
-_USUALLY = {"automerge": 16, "crisismerge": 16}
-_IMPORTING = {"automerge": 0, "crisismerge": 48}
-"""From how many segments of a level a write to the index merges some of them (0: never), and all.
-Merging at 16, too, was a fifth of the CPU of an import's writes, and held the writer for a second
-where 100,000 rows came; `merge` comes after one anyway."""
+_USUALLY = {"automerge": 16, "crisismerge": 16, "usermerge": 4}
+_IMPORTING = {"automerge": 0, "crisismerge": 500, "usermerge": 16}
+"""From how many segments of a level a write to the index merges some of them (0: never), and all;
+and from how many a `merge` does. All at once held the writer for 0.3 s at 100,000 rows, so that an
+import does it between its transactions."""
+_PIECES = 32
+"""Pieces of an index from which an import merges those it made."""
 _FREQUENCIES_MAX = 50_000
 """Frequencies remembered per generation; the common terms are dear to count and asked each time."""
 
@@ -107,13 +115,23 @@ class PassageStore:
         return integer(rows[0]["generation"]) + 1
 
     async def stage(self, generation: int, drafts: Sequence[EntryDraft]) -> None:
-        async def work(tx: Tx) -> None:
-            if len(drafts) >= _MANY:
-                await _gather(tx, _IMPORTING)
-            last = (await tx.run("kb_last_ids"))[0]
-            await _add(tx, drafts, generation, integer(last["entry"]), integer(last["text"]))
+        many = len(drafts) >= _MANY
+        begin, *rest = _portions(drafts)
 
-        await self._database.write(work)
+        async def work(tx: Tx) -> int:
+            if many:
+                await _gather(tx, _IMPORTING)
+            first = integer((await tx.run("kb_last_ids"))[0]["entry"]) + 1
+            entries = [entry_cells(one, n, generation) for n, one in enumerate(drafts, first)]
+            await tx.run_many("kb_add_entry", entries)
+            await _add(begin, first, tx)
+            return first
+
+        first = await self._database.write(work)
+        for portion in rest:
+            await self._database.write(partial(_add, portion, first))
+        if many:
+            await self._thin()
 
     async def switch(self, change: Switch) -> None:
         live = await self._database.read(lambda tx: tx.run("kb_live"))
@@ -153,6 +171,14 @@ class PassageStore:
             pages = -_MERGE_PAGES
             while await self._database.write(partial(_merge, kind, pages)):
                 pages = _MERGE_PAGES
+
+    async def _thin(self) -> None:
+        """Merge what an import left so far where that is many pieces."""
+        for kind in KINDS:
+            [pieces] = await self._all(_pieces_of, f"kb_pieces_{kind}")
+            if pieces >= _PIECES:
+                while await self._database.write(partial(_merge, kind, _MERGE_PAGES)):
+                    pass
 
     async def restage(self, target: int, generation: int) -> tuple[int, ...]:
         async def lost(tx: Tx) -> tuple[Sequence[Row], Sequence[Row]]:
@@ -302,18 +328,22 @@ class PassageStore:
     async def _drop(self, *, keep_from: int) -> None:
         """Delete, some at a time, what no generation from `keep_from` on has."""
 
-        async def work(tx: Tx) -> int:
+        async def work(tx: Tx) -> bool:
             live = integer((await tx.run("kb_live"))[0]["generation"])
             unseen = await tx.run("kb_unseen", oldest=keep_from, live=live, limit=_PURGE_BATCH)
+            room = _PORTION
             for row in unseen:
-                await _remove(tx, integer(row["id"]))
-            if len(unseen) < _PURGE_BATCH:
-                await tx.run("kb_drop_revisions", live=live)
-                await tx.run("kb_drop_sources", oldest=keep_from, live=live)
-                await tx.run("kb_drop_generations", oldest=keep_from)
-            return len(unseen)
+                room -= await _remove(tx, integer(row["id"]))
+                if room <= 0:
+                    return True
+            if len(unseen) == _PURGE_BATCH:
+                return True
+            await tx.run("kb_drop_revisions", live=live)
+            await tx.run("kb_drop_sources", oldest=keep_from, live=live)
+            await tx.run("kb_drop_generations", oldest=keep_from)
+            return False
 
-        while await self._database.write(work) == _PURGE_BATCH:
+        while await self._database.write(work):
             pass
 
 
@@ -325,6 +355,10 @@ def _matches(groups: Sequence[Sequence[str]]) -> Iterator[str]:
     yield " OR ".join(f"({' AND '.join(group)})" for group in every)
     if any(len(group) > 1 for group in every):
         yield " OR ".join(dict.fromkeys(term for group in every for term in group))
+
+
+def _pieces_of(row: Row) -> int:
+    return integer(row["pieces"])
 
 
 async def _run(statement: str, tx: Tx, **params: Cell) -> None:
@@ -363,30 +397,49 @@ async def _grown(tx: Tx, generation: int) -> dict[str, int]:
     return more
 
 
-async def _add(
-    tx: Tx, drafts: Sequence[EntryDraft], generation: int, entry: int, text: int
-) -> None:
-    entries: list[dict[str, Cell]] = []
+_Text = tuple[int, int, TextDraft]
+"""A text of one of some drafts: which, the text's place there, and itself."""
+
+
+def _portions(drafts: Sequence[EntryDraft]) -> list[list[_Text]]:
+    """All their texts, as many in one as one transaction should index; at least one portion."""
+    portions: list[list[_Text]] = [[]]
+    room = _PORTION
+    for number, draft in enumerate(drafts):
+        for place, text in enumerate(draft.texts):
+            if room <= 0:
+                portions.append([])
+                room = _PORTION
+            portions[-1].append((number, place, text))
+            room -= len(text.terms)
+    return portions
+
+
+async def _add(portion: Sequence[_Text], first: int, tx: Tx) -> None:
+    """Put texts in; the first of their drafts has the entry `first`."""
+    last = integer((await tx.run("kb_last_ids"))[0]["text"])
     texts: list[dict[str, Cell]] = []
     index: dict[str, list[dict[str, Cell]]] = {kind: [] for kind in KINDS}
-    for number, draft in enumerate(drafts, entry + 1):
-        entries.append(entry_cells(draft, number, generation))
-        for place, item in enumerate(draft.texts):
-            text += 1
-            texts.append(text_cells(item, text, number, place))
-            index[_index(item.role)].append({"id": text, "terms": item.terms})
-    await tx.run_many("kb_add_entry", entries)
+    for number, (entry, place, text) in enumerate(portion, last + 1):
+        texts.append(text_cells(text, number, first + entry, place))
+        index[_index(text.role)].append({"id": number, "terms": text.terms})
     await tx.run_many("kb_add_text", texts)
     for kind in KINDS:
         await tx.run_many(f"kb_index_{kind}", index[kind])
 
 
-async def _remove(tx: Tx, entry: int) -> None:
-    texts = await tx.run("kb_texts", entry=entry)
+async def _remove(tx: Tx, entry: int) -> int:
+    """Delete an entry, or the first of its texts where it has very many; the characters of terms
+    that were taken out.
+    """
+    texts = await tx.run("kb_first_texts", entry=entry, limit=_TEXTS)
     for row in texts:
         await tx.run(f"kb_unindex_{_index(str(row['role']))}", id=row["id"], terms=row["terms"])
-    await tx.run("kb_drop_texts", entry=entry)
-    await tx.run("kb_drop_entry", entry=entry)
+    if texts:
+        await tx.run("kb_drop_texts", entry=entry, last=texts[-1]["ord"])
+    if len(texts) < _TEXTS:
+        await tx.run("kb_drop_entry", entry=entry)
+    return sum(len(str(row["terms"])) for row in texts)
 
 
 async def _fetched(candidates: Sequence[Candidate], around: int, tx: Tx) -> list[Passage]:

@@ -70,6 +70,20 @@ INSERT INTO kb_faq (kb_faq, rank) VALUES ('merge', :pages);
 -- kb_merge_doc: rewrite some pages of the index of chunks with fewer pieces
 INSERT INTO kb_doc (kb_doc, rank) VALUES ('merge', :pages);
 
+-- kb_pieces_faq: of how many b-trees the index of questions is made; each looked up, none read
+WITH RECURSIVE piece (id) AS (
+    SELECT min(segid) FROM kb_faq_idx
+     UNION ALL
+    SELECT (SELECT min(segid) FROM kb_faq_idx WHERE segid > piece.id) FROM piece WHERE id IS NOT NULL)
+SELECT count(id) AS pieces FROM piece;
+
+-- kb_pieces_doc: of how many b-trees the index of chunks is made; each looked up, none read
+WITH RECURSIVE piece (id) AS (
+    SELECT min(segid) FROM kb_doc_idx
+     UNION ALL
+    SELECT (SELECT min(segid) FROM kb_doc_idx WHERE segid > piece.id) FROM piece WHERE id IS NOT NULL)
+SELECT count(id) AS pieces FROM piece;
+
 -- kb_changes: rows changed through this connection since it was opened
 SELECT total_changes() AS changes;
 
@@ -121,8 +135,11 @@ SELECT id FROM kb_entry WHERE since > :live
 -- kb_texts: the indexed texts of an entry in order
 SELECT id, role, ord, text, norm, terms, mass, kin FROM kb_text WHERE entry = :entry ORDER BY ord;
 
--- kb_drop_texts: delete an entry's texts, after their index rows
-DELETE FROM kb_text WHERE entry = :entry;
+-- kb_first_texts: some of an entry's texts, as they stand in the index
+SELECT id, role, ord, terms FROM kb_text WHERE entry = :entry ORDER BY ord LIMIT :limit;
+
+-- kb_drop_texts: delete an entry's texts up to a place, after their index rows
+DELETE FROM kb_text WHERE entry = :entry AND ord <= :last;
 
 -- kb_drop_entry: delete an entry, after its texts
 DELETE FROM kb_entry WHERE id = :entry;

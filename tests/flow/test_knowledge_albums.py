@@ -16,12 +16,14 @@ from bot.engine.knowledge_words import KnowledgeWords
 from bot.i18n import say
 from bot.knowledge.loaders import KNOWN
 from bot.types import Attachment, Place, Say
+from storage.sqlite import SqliteDatabase
 from tests.fakes.slack import FakeSlack
 from tests.fakes.telegram.world import Chat
 from tests.flow.running import ADMIN, Running, running, until
 from tests.flow.slack_service import says, served
 from tests.flow.spoken import spoken
 from tests.flow.test_knowledge_words import call
+from tests.unit.test_passage_index import pieces
 
 FAQ = "question,answer\nDo you engrave {0}?,Yes; {0} too.\nWhere is {0}?,Here.\n"
 BROKEN = b"question,answer\nDo you?,\n"
@@ -62,9 +64,9 @@ async def test_every_file_of_an_album_is_taken_in_whatever_comes_first(
         names = ("cups", "pens", "mugs")
         files = [given(run, f"{one}.csv", FAQ.format(one).encode()) for one in names]
         send(run, chat, files, at=at, caption="/kb import")
-        pieces = [run.telegram.queue.pop() for _ in names][::-1]
+        updates = [run.telegram.queue.pop() for _ in names][::-1]
         for number, place in enumerate(order):
-            run.telegram.queue.append(pieces[place] | {"update_id": pieces[number]["update_id"]})
+            run.telegram.queue.append(updates[place] | {"update_id": updates[number]["update_id"]})
         await until(lambda: run.telegram.screen(chat))
         await until(lambda: run.service.idle)
         counts = "(2 added, 0 changed, 0 removed)"
@@ -73,6 +75,9 @@ async def test_every_file_of_an_album_is_taken_in_whatever_comes_first(
         assert run.telegram.screen(chat) == ["\n".join([head, *lines])]
         assert await sources(run) == ["2 sent/cups.csv", "2 sent/mugs.csv", "2 sent/pens.csv"]
         assert len(await run.desk.knowledge.entries.generations()) == 1
+        database = run.desk.stores.database
+        assert isinstance(database, SqliteDatabase)
+        assert (pieces(database, "faq"), pieces(database, "doc")) == (1, 1)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -10,6 +10,7 @@ import pytest
 from bot.clock import SystemClock
 from bot.knowledge import drafts
 from bot.knowledge.base import KnowledgeBase
+from bot.knowledge.chunk import Section
 from bot.knowledge.port import Candidate, Hits, Switch
 from bot.knowledge.rank import groups
 from bot.knowledge.terms import fingerprint, terms
@@ -97,6 +98,49 @@ async def test_a_merge_holds_the_writer_for_some_pages_at_a_time(
     assert (pieces(database, "faq"), pieces(database, "doc")) == (1, 1)
 
 
+async def test_a_large_import_lets_no_more_than_some_pieces_lie_for_searches_beside_it(
+    database: Counted,
+) -> None:
+    """They are merged between its transactions, not within one that all others wait for."""
+    store = PassageStore(database)
+    generation = await store.next_generation()
+    most = 0
+    for batch in range(passages._PIECES + 10):
+        names = [f"lamp {batch} of hall {row}" for row in range(passages._MANY)]
+        made = [drafts.faq(source="", question=n, answer=f"see {n}", uid=n) for n in names]
+        await store.stage(generation, made)
+        most = max(most, pieces(database, "faq"))
+    assert most == passages._PIECES - 1
+    assert pieces(database, "faq") < passages._PIECES / 2
+
+
+async def test_a_long_text_is_taken_in_and_out_some_of_it_at_a_time(
+    database: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document without headings is one entry; no transaction holds the writer for all of it."""
+    monkeypatch.setattr(passages, "_PORTION", 2_000)
+    monkeypatch.setattr(passages, "_TEXTS", 10)
+    store = PassageStore(database)
+    said = tuple(" ".join(f"word{number}x{at}" for at in range(150)) for number in range(60))
+    made = drafts.section("a.txt", Section(path=("A",), blocks=said), uid="a")
+    assert made is not None
+    generation = await store.next_generation()
+    database.writes = 0
+    await store.stage(generation, [made])
+    taken = sum(len(text.terms) for text in made.texts)
+    assert database.writes >= taken / 4_000 > 3
+    await store.switch(Switch(generation=generation, at=0, by="", note=""))
+    [entry] = await store.entries()
+    assert await store.texts(entry.id) == list(made.texts)
+    assert "word59x7" in (await find(store, "word59x7")).found[0].text
+    database.writes = 0
+    await store.switch(Switch(generation=generation + 1, at=0, by="", note="", retired=(entry.id,)))
+    await store.purge(1)
+    assert database.writes > 6
+    assert not (await find(store, "word59x7")).frequencies
+    assert await store.texts(entry.id) == []
+
+
 async def test_an_index_in_one_piece_is_left_alone(database: Counted) -> None:
     store = PassageStore(database)
     await staged(store, batches=3, rows=30)
@@ -119,6 +163,23 @@ async def test_a_folder_taken_in_and_measured_leaves_the_index_in_one_piece(
     (folder / "grey.csv").write_text("question,answer\nWhere is the grey lamp?,There.\n")
     await kb.import_folder(folder, refit=True)
     assert (pieces(database, "faq"), pieces(database, "doc")) == (1, 1)
+
+
+async def test_a_file_taken_in_by_itself_leaves_the_index_in_one_piece(
+    database: Counted, tmp_path: Path
+) -> None:
+    """Nobody measures the base after it: a file sent in a chat, or on the page."""
+    kb = KnowledgeBase(PassageStore(database), SystemClock())
+    for name in ("red", "blue"):
+        file = tmp_path / f"{name}.csv"
+        rows = (f"Where is {name} lamp {row}?,In hall {row}." for row in range(700))
+        file.write_text("\n".join(["question,answer", *rows]))
+        report = await kb.import_file(file)
+        assert report.added == 700
+        assert (pieces(database, "faq"), pieces(database, "doc")) == (1, 1)
+    database.writes = 0
+    assert not (await kb.import_file(file)).moved
+    assert database.writes <= 2
 
 
 @pytest.mark.parametrize(
