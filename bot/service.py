@@ -185,29 +185,19 @@ class Worker:
             await self._clock.sleep(1.0)
 
     async def _guarded(self, lease: Lease) -> None:
-        """One lease; whatever goes wrong in it stays in it."""
+        """Answer, deliver, settle; or rest, or bury. Whatever goes wrong in a lease stays in it."""
+        hold = Hold(lease, self._inbox, self._clock)
         bound = log.bind(conversation=lease.conversation, answer_id=lease.id, attempt=lease.attempt)
         try:
-            await self._work(lease)
-        except LeaseLost:
+            async with asyncio.TaskGroup() as group:
+                keeper = group.create_task(hold.keep())
+                await self._attempt(hold)
+                keeper.cancel()
+        except* LeaseLost:
             bound.info("lease_lost")
-        except BotError as error:
+        except* BotError as errors:
+            error = errors.exceptions[0]
             bound.error("lease_failed", kind=type(error).__name__, error=str(error))
-
-    async def _work(self, lease: Lease) -> None:
-        """Answer, deliver, settle; or rest, or bury."""
-        hold = Hold(lease, self._inbox, self._clock)
-        keeper = asyncio.create_task(hold.keep())
-        answering = asyncio.create_task(self._attempt(hold))
-        try:
-            await asyncio.wait((keeper, answering), return_when=asyncio.FIRST_COMPLETED)
-            if not answering.done() and keeper.done():
-                keeper.result()  # raises what ended it: LeaseLost, or the storage's trouble
-            await answering
-        finally:
-            for task in (answering, keeper):
-                task.cancel()
-            await asyncio.gather(answering, keeper, return_exceptions=True)
 
     async def _attempt(self, hold: Hold) -> None:
         """One attempt, and what follows from its failure."""
