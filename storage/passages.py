@@ -259,13 +259,16 @@ class PassageStore:
         exact = await tx.run("kb_find_exact", norm=norm, live=generation) if norm else ()
         found: list[Candidate] = []
         total: dict[str, int] = {}
+        sent: set[str] = set()
         for kind in KINDS:
             if not rows[kind] or not terms:
                 continue
             counts = await self._frequencies(tx, kind, terms, generation)
             for term, count in counts.items():
                 total[term] = total.get(term, 0) + count
-            for match in _matches(choose(counts, rows[kind])):
+            groups = choose(counts, rows[kind])
+            sent.update(*groups)
+            for match in _matches(groups):
                 result = await tx.run(
                     f"kb_find_{kind}", match=match, live=generation, limit=limit[kind]
                 )
@@ -279,6 +282,7 @@ class PassageStore:
             exact=tuple(map(candidate_of, exact)),
             found=tuple(found),
             calibration=str(live["calibration"]),
+            sent=frozenset(sent),
         )
 
     async def _retire(self, change: Switch) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, tzinfo
 
 from bot.engine.drafting import Draft
+from bot.engine.prompts import fitting
 from bot.engine.sent import SentFile
 from bot.errors import Cause
 from bot.i18n import say
@@ -19,6 +20,7 @@ from bot.knowledge.imports import DESK, ImportReport
 from bot.knowledge.meaning import Health
 from bot.knowledge.port import Generation, Revision, StoredEntry
 from bot.knowledge.twins import Twin
+from bot.model.tokens import tokens
 from bot.stats.span import local
 from bot.types import Findings
 
@@ -118,17 +120,19 @@ def explained(found: Explanation, locale: str) -> str:
     lines = [
         *decided(found, locale),
         "",
-        " · ".join(f"{name} {number:.2f}" for name, number in found.signs),
+        " · ".join(say(locale, f"kb.sign_{name}", found=f"{n:.2f}") for name, n in found.signs),
         say(locale, "kb.terms", terms=terms or "—"),
         *_weighed(found, locale),
     ]
-    for number, one in enumerate(found.found, 1):
+    given = {passage.id for passage in fitting(found.passages, tokens)}
+    for number, (one, passage) in enumerate(zip(found.found, found.passages, strict=True), 1):
         sure = "=" if one.exact else f"{one.score:.2f}"
         parts = f"{one.coverage:.2f}/{one.row_coverage:.2f}/{one.likeness:.2f}"
         if one.lexical is not None:
             near = "—" if one.nearness is None else f"{one.nearness:.2f}"
             parts += f" · {one.lexical:.2f} ~ {near}"
-        lines.append(f"{number}. {sure} ({parts}) {one.entry} — {_line(one.matched)}")
+        room = "" if passage.id in given else f" {say(locale, 'kb.no_room')}"
+        lines.append(f"{number}. {sure} ({parts}) {one.entry} — {_line(one.matched)}{room}")
     return "\n".join(lines)
 
 

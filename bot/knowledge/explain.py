@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from bot.knowledge.confidence import EVERY, FEATURES, QUOTE_FROM, QUOTE_UNKNOWN
 from bot.knowledge.fusion import Weights
 from bot.knowledge.looked import Judgement, Looked, judge
-from bot.knowledge.rank import choose
 from bot.types import Passage, value
 
 SHOWN = 8
@@ -17,7 +16,9 @@ NEVER = 1.0
 
 @value
 class Weighed:
-    """A term of the question: rows it stands in, its share of the weight, was it sent."""
+    """A term of the question: rows it stands in, its share of the weight, and whether the search
+    asked an index for it; a very common one only ranks what the others found.
+    """
 
     term: str
     rows: int
@@ -54,8 +55,8 @@ class Explanation:
     """One search laid open. `decision`: direct, grounded or abstain.
 
     The first entry's answer is given as it stands when nothing is in `not_direct`, and quoted
-    where no model reads it when nothing is in `not_quoted`. `embedder` is empty where none is set;
-    `weights` None where it was passed over.
+    where no model reads it when nothing is in `not_quoted`. `passages` are `found` as an answer has
+    them. `embedder` is empty where none is set; `weights` None where it was passed over.
     """
 
     question: str
@@ -74,6 +75,7 @@ class Explanation:
     not_quoted: tuple[Lack, ...] = ()
     embedder: str = ""
     weights: Weights | None = None
+    passages: tuple[Passage, ...] = ()
 
 
 def explanation(
@@ -100,6 +102,7 @@ def explanation(
         not_quoted=tuple(_against_quoting(looked, judged)),
         embedder=embedder,
         weights=looked.seen.fit.weights if looked.seen else None,
+        passages=passages,
     )
 
 
@@ -157,7 +160,7 @@ def _sign(looked: Looked, name: str) -> float:
 
 def _weighed(looked: Looked) -> tuple[Weighed, ...]:
     asked, counts = looked.asked, looked.hits.frequencies
-    sent = set(choose(counts, sum(looked.hits.rows.values())))
+    sent = looked.hits.sent
     return tuple(
         Weighed(term=term, rows=counts.get(term, 0), share=weight / asked.total, sent=term in sent)
         for term, weight in asked.sought

@@ -167,6 +167,7 @@ class Hits:
     """All that one search read, from one snapshot.
 
     `rows` counts live texts per index: "faq" holds questions and aliases, "doc" chunks and answers.
+    `sent` are the terms that an index was asked for.
     """
 
     generation: int
@@ -175,6 +176,7 @@ class Hits:
     exact: tuple[Candidate, ...]
     found: tuple[Candidate, ...]
     calibration: str
+    sent: frozenset[str] = frozenset()
 
 
 Pick = Callable[[Hits], tuple[T, Sequence[Candidate]]]
