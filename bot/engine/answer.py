@@ -15,7 +15,6 @@ from bot.engine.leaning import Leaning, Question
 from bot.engine.seam import going_on
 from bot.errors import ReplyRetracted, TooLong
 from bot.i18n import say
-from bot.model.extractive import ExtractiveModel
 from bot.ports import History, Knowledge, Model, Summary
 from bot.types import (
     ChatRequest,
@@ -149,7 +148,7 @@ class Answerer:
         label = say(question.locale, "excerpt.alone", source=top.title or top.source)
         yield Grounds(route="excerpt", confidence=findings.scope)
         yield Text(delta=f"{label}\n\n{top.body}")
-        yield Done(route="excerpt", model=ExtractiveModel.name, confidence=findings.scope)
+        yield Done(route="excerpt", confidence=findings.scope)
 
     async def _aside(self, question: Question, findings: Findings) -> AsyncIterator[ReplyEvent]:
         """Nothing in the knowledge base, but a model that may chat, and says where it stands."""

@@ -195,8 +195,10 @@ class Commands:
 
     async def _person(self, call: Call) -> AsyncIterator[ReplyEvent]:
         if not self._handoff.staffed:
-            contact = self._desk.contact or say(call.locale, "answer.no_contact")
-            yield Notice(key="ticket.none", values={"contact": contact})
+            if contact := self._desk.contact:
+                yield Notice(key="ticket.none", values={"contact": contact})
+            else:
+                yield Notice(key="ticket.nobody")
             yield _done()
             return
         if await self._handoff.is_open(call.person, call.place):

@@ -18,6 +18,8 @@ LINE_MAX = 80
 """Characters of a name or question."""
 _MARKS = re.compile(r"[\\`*_~<>\[\]|@]|://")
 """What Markdown or a platform could take for a mark, a link or a mention."""
+_FIRST_MARKS = re.compile(r"\A(?:[-+ ]|#(?!\d))+")
+"""What would begin a heading or a list; #1 is how the nameless are listed."""
 BAR = 12
 """Blocks of the longest bar: label, numbers and bar stay on one line of a phone."""
 
@@ -111,7 +113,7 @@ def ranked(key: str, entries: tuple[tuple[str, int], ...], locale: str) -> Itera
 
 def plain(text: str) -> str:
     """What others wrote, in one short line that can mark up nothing."""
-    line = " ".join(_MARKS.sub(" ", text).split()).lstrip("#-+ ")
+    line = _FIRST_MARKS.sub("", " ".join(_MARKS.sub(" ", text).split()))
     return line if len(line) <= LINE_MAX else line[: LINE_MAX - 1] + "…"
 
 

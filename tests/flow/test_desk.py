@@ -87,6 +87,18 @@ async def test_with_no_staff_the_contact_line_is_given(tmp_path: Path) -> None:
         )
 
 
+async def test_without_a_contact_line_who_wants_a_person_is_asked_what_it_is_about(
+    tmp_path: Path,
+) -> None:
+    """To rephrase the wish for a person would help nobody."""
+    async with running(tmp_path / "desk.db") as run:
+        chat = run.telegram.private()
+        run.telegram.say(chat, "I want to talk to a human")
+        run.telegram.say(chat, "转人工")
+        both = [say(locale, "ticket.nobody") for locale in ("en", "zh")]
+        await until(lambda: bot_says(run.telegram, chat.id) == both)
+
+
 async def test_stop_reaches_the_running_answer_and_keeps_what_was_said(tmp_path: Path) -> None:
     async with running(tmp_path / "desk.db", answers="open", knowledge=False, pace="off") as run:
         run.glm.script.append(says(*(f"word{n} " for n in range(300)), delay=0.05))

@@ -193,7 +193,9 @@ def test_who_was_asked_back_was_declined_nothing(
     asked = b"When are you open?\nwhat about the second one\n/sing\n"
     done = frontdesk(["run"], shop, stdin=asked)
     assert "Which one do you mean" in done.stdout, done.stdout
-    assert f"{row} · 1 · 33.3%" in inside("stats", "--lang", locale).stdout
+    told = inside("stats", "--lang", locale).stdout.splitlines()
+    assert f"{row} · 1 · 33.3%" in told
+    assert "#1 · 3" in told  # who has no name, as elsewhere
     names, whole = inside("stats", "--csv").stdout.splitlines()[:2]
     counted = dict(zip(names.split(","), whole.split(","), strict=True))
     fates = [counted[name] for name in ("requests", "answered", "failed", "declined")]
