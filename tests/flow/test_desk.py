@@ -94,9 +94,10 @@ async def test_without_a_contact_line_who_wants_a_person_is_asked_what_it_is_abo
     async with running(tmp_path / "desk.db") as run:
         chat = run.telegram.private()
         run.telegram.say(chat, "I want to talk to a human")
+        english, chinese = (say(locale, "ticket.nobody") for locale in ("en", "zh"))
+        await until(lambda: bot_says(run.telegram, chat.id) == [english])
         run.telegram.say(chat, "转人工")
-        both = [say(locale, "ticket.nobody") for locale in ("en", "zh")]
-        await until(lambda: bot_says(run.telegram, chat.id) == both)
+        await until(lambda: bot_says(run.telegram, chat.id) == [english, chinese])
 
 
 async def test_stop_reaches_the_running_answer_and_keeps_what_was_said(tmp_path: Path) -> None:
