@@ -206,6 +206,8 @@ class _Call:
                 await self._news.wait()
             if self._error:
                 raise self._error
+            if self._task:
+                self._task.result()  # raises a fault of ours, which else would pass for the end
         finally:
             self._readers -= 1
             if not self._readers:

@@ -131,7 +131,7 @@ class HttpEmbedder:
     def _vectors(self, body: bytes, count: int) -> list[array[float]]:
         try:
             items = _DECODER.decode(body).data
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise self._odd(body, str(error)) from error
         if [item.index for item in items] != [None] * len(items):
             items.sort(key=lambda item: -1 if item.index is None else item.index)
@@ -145,7 +145,7 @@ class HttpEmbedder:
         """What a 200 without embeddings means: an error in disguise, or nothing we know."""
         try:
             failed = envelope(json.loads(body))
-        except ValueError:
+        except (ValueError, RecursionError):
             failed = None
         if failed is not None:
             return error_of(failed, now=self._clock.now())

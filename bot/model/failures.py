@@ -133,7 +133,7 @@ def error_page(body: bytes, status: int, headers: Mapping[str, str], *, now: int
     text = body.decode("utf-8", "replace").lstrip("\ufeff \r\n\t")
     try:
         failed = envelope(json.loads(text), status=status, retry_after=wait)
-    except ValueError:
+    except (ValueError, RecursionError):
         failed = None
     if failed:
         return error_of(failed, now=now)

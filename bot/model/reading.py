@@ -6,8 +6,6 @@ a named failure; nobody downstream has to guess from joined deltas.
 
 from __future__ import annotations
 
-import msgspec
-
 from bot.errors import (
     ContentBlocked,
     ModelError,
@@ -117,7 +115,7 @@ class Reading:
             try:
                 if event.name != "ping":
                     thought += self._take(wire.decode(event.data), text)
-            except msgspec.DecodeError:
+            except wire.UNREADABLE:
                 for chunk in self._salvaged(event, last=last):
                     thought += self._take(chunk, text)
             if self.failure:
@@ -258,7 +256,7 @@ class Reading:
         """A 200 that is no stream: a whole reply, an error object, or neither."""
         try:
             chunk: wire.Chunk | None = wire.decode(page.removeprefix(b"\xef\xbb\xbf"))
-        except msgspec.DecodeError:
+        except wire.UNREADABLE:
             chunk = None
         if chunk is None or not chunk.choices:
             self._fail(error_page(page, 200, {}, now=self._now))

@@ -119,7 +119,11 @@ class Frames:
 
 
 decode = msgspec.json.Decoder(Chunk).decode
-"""One frame. Raises msgspec.DecodeError when it needs `salvage`."""
+"""One frame. Raises one of UNREADABLE when it needs `salvage`."""
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""msgspec says neither of bytes that are no UTF-8 nor of lists in lists without end that they are
+no JSON.
+"""
 
 
 def salvage(data: bytes) -> Frames:
@@ -139,7 +143,7 @@ def salvage(data: bytes) -> Frames:
 def _lenient(data: bytes) -> Chunk | None:
     try:
         found = json.loads(data.decode("utf-8", "replace"), strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict):
         return None

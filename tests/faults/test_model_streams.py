@@ -63,6 +63,8 @@ BODY = sse(*HI)
 LONG = " ".join(map(str, range(50_000)))
 PARTS = [{"type": "text", "text": "b"}]
 EMOJI = "笑😀了"
+NO_UTF8 = b'data: {"choices": [{"delta": {"content": "caf\xe9"}}]}\n\n'
+NESTED = f'{{"odd": {"[" * 9_000 + "]" * 9_000}}}'
 
 WHOLE = {
     "plain": (raw(BODY), "Hello, world"),
@@ -145,6 +147,10 @@ WHOLE = {
     ),
     "lone surrogate": (raw(sse(frame("a\ud83d"), frame("b"), STOP, escaped=True)), "a\ufffdb"),
     "nul": (raw(sse(frame("a\0b"), STOP)), "ab"),
+    "bytes that are no utf-8": (
+        raw(sse(HI[0], done=False) + NO_UTF8 + sse(STOP)),
+        "Hello, caf\ufffd",
+    ),
     "raw control character": (raw(BODY.replace(b"Hello", b"He\x01llo")), "He\x01llo, world"),
     "error after done": (raw(BODY + sse({"error": {"code": "1305"}})), "Hello, world"),
     "glued whole frames": (
@@ -209,6 +215,8 @@ BROKEN: dict[str, tuple[bytes, str, type[ModelError], type[ModelError]]] = {
     "blocked": (sse({"error": {"code": "1301"}}), "eof", ContentBlocked, ReplyRetracted),
     "not json": (sse("{not json"), "eof", ModelUnavailable, ReplyCut),
     "truncated json": (sse(data(frame("x"))[6:-9]), "eof", ModelUnavailable, ReplyCut),
+    "lists in lists": (sse(NESTED), "eof", ModelUnavailable, ReplyCut),
+    "lists in lists without end": (sse("[" * 9_000), "eof", ModelUnavailable, ReplyCut),
     "hang": (b"", "hang", ModelUnavailable, ReplyCut),
     "pings for ever": (b"", "drip", ModelUnavailable, ReplyCut),
 }
@@ -243,6 +251,12 @@ REFUSED = {
         ModelBusy,
     ),
     "200 json error typed as a stream": (raw(json.dumps(ERROR).encode()), ModelBusy),
+    "200 with a json error that is no utf-8": (
+        raw(b'{"error": {"code": "1305", "message": "caf\xe9"}}'),
+        ModelBusy,
+    ),
+    "200 json of lists in lists": (raw(NESTED.encode()), ModelUnavailable),
+    "502 json of lists in lists": (fake.status(502, NESTED), ModelUnavailable),
     "200 html": (fake.status(200, "<html>login</html>", html=True), ModelUnavailable),
     "405 html": (fake.status(405, "<html>blocked</html>", html=True), ModelUnavailable),
     "502 html": (fake.status(502, "<html>bad gateway</html>", html=True), ModelUnavailable),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
@@ -143,3 +145,21 @@ def test_a_failed_call_fails_for_all_who_share_it_and_is_not_kept() -> None:
         return [failure for _, _, failure in said], (await play(layer, FAQ))[0]
 
     assert run_virtual(crowd()) == ([DOWN, DOWN], "Hello")
+
+
+class Faulty(Scripted):
+    """Says something, and then shows that we have made a mistake."""
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
+        async with aclosing(super().stream(request)) as events:
+            async for event in events:
+                yield event
+        raise LookupError("a fault of ours")
+
+
+def test_a_fault_of_ours_is_no_whole_answer_to_anybody_who_shares_the_call() -> None:
+    async def together() -> Sequence[object]:
+        layer = Cached(Faulty([ModelText(delta="half an"), 1.0]), CLOCK)
+        return await asyncio.gather(play(layer, FAQ), play(layer, FAQ), return_exceptions=True)
+
+    assert [type(ended) for ended in run_virtual(together())] == [LookupError, LookupError]
