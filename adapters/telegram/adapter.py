@@ -32,6 +32,7 @@ from bot.errors import (
     PlatformError,
     PlatformLocked,
     PlatformRefused,
+    PlatformUnavailable,
 )
 from bot.pace import Pace
 from bot.ports import HttpRoute, Intake, Sink
@@ -336,8 +337,9 @@ class TelegramAdapter:
         except Moved as moved:
             place = dataclasses.replace(place, channel=moved.channel)
             message = await post(moved.channel)
-        assert message is not None
-        return MessageRef(place=place, id=str(posted(message)))
+        if (number := posted(message)) is None:
+            raise PlatformUnavailable("the server told no number of the message", sent=True)
+        return MessageRef(place=place, id=str(number))
 
     async def _shown(
         self,

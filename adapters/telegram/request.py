@@ -52,7 +52,7 @@ class _Posted(msgspec.Struct):
 
 
 _posted_decoder = msgspec.json.Decoder(_Posted)
-_posted: ContextVar[int] = ContextVar("posted")
+_posted: ContextVar[int | None] = ContextVar("posted", default=None)
 
 
 class NotSent(NetworkError):
@@ -206,9 +206,14 @@ def _shortened(url: str, body: bytes) -> bytes:
     return body
 
 
-def posted(told: object) -> int:
-    """The number of the message that this task has just posted; `told`: what the library gave."""
-    return told.message_id if isinstance(told, telegram.Message) else _posted.get()
+def posted(told: object) -> int | None:
+    """The number of the message that this task has just posted; `told`: what the library gave.
+
+    None when the server took it and told no number. It is told once: no other message has it.
+    """
+    number = _posted.get()
+    _posted.set(None)
+    return told.message_id if isinstance(told, telegram.Message) else number
 
 
 def _leniently(payload: bytes) -> Any:

@@ -26,6 +26,8 @@ from bot.ports import Intake
 from bot.types import Button, Frame, MessageRef, Place, RichText, Span
 from tests.fakes.store import Store
 from tests.fakes.telegram import FakeTelegram, serve
+from tests.fakes.telegram.core import Answer
+from tests.fakes.telegram.world import Json
 from tests.flow.telegram_wire import QuickClock, allow, desk, place, polling, say
 
 # --- in ---
@@ -286,6 +288,30 @@ async def test_a_send_of_unknown_outcome_is_never_repeated(fault: str) -> None:
             await adapter.send(place(fake, ada.id), say("x"), guard=allow)
     assert caught.value.sent
     assert sum(1 for method, _ in fake.calls if method == "sendMessage") == 1
+
+
+class Numberless(FakeTelegram):
+    """From the second message on it says of a message no more than that it was taken."""
+
+    async def call(self, token: str, method: str, params: Json) -> Answer:
+        answer = await super().call(token, method, params)
+        if len([name for name, _ in self.calls if name.startswith("send")]) < 2:
+            return answer
+        return Answer(200, {"ok": True, "result": True})
+
+
+async def test_a_message_is_never_given_the_number_of_the_one_before() -> None:
+    """Its text would be written over that one: what has no number of its own has none."""
+    fake = Numberless()
+    ada = fake.private()
+    async with desk(fake) as adapter:
+        there = place(fake, ada.id)
+        await adapter.send(there, say("a"), guard=allow)
+        with pytest.raises(PlatformUnavailable) as caught:
+            await adapter.send(there, say("b"), guard=allow)
+        with pytest.raises(PlatformUnavailable):
+            await adapter.send_file(there, "c.txt", b"c", caption="c", guard=allow)
+    assert caught.value.sent
 
 
 async def test_a_send_that_surely_did_not_leave_is_tried_again() -> None:
