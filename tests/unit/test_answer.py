@@ -223,7 +223,7 @@ async def test_an_excerpt_is_routed_as_one_even_in_strict() -> None:
 @pytest.mark.parametrize("answers", ["strict", "assist", "open"])
 @pytest.mark.parametrize(
     ("locale", "said"),
-    [("en", "what our knowledge base says"), ("zh", "知识库《Returns》中的原文")],
+    [("en", "closest I found in our knowledge base is “Returns”"), ("zh", "最接近的是《Returns》")],
 )
 async def test_a_desk_without_a_model_quotes_and_speaks_of_none_that_is_away(
     answers: str, locale: str, said: str

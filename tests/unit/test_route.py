@@ -99,7 +99,16 @@ def test_a_burst_is_one_question() -> None:
     assert route(run, Role.CUSTOMER, WORDS) == Ask(question="hi\nI have\na question")
 
 
-@pytest.mark.parametrize(("text", "key"), [("你好！", "greeting"), ("Thanks!!", "thanks")])
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("你好！", "greeting"),
+        ("Who are you?", "greeting"),
+        ("Thanks!!", "thanks"),
+        ("Bye", "farewell"),
+        ("再见～", "farewell"),
+    ],
+)
 def test_courtesies_need_no_search(text: str, key: str) -> None:
     assert route([said(text)], Role.CUSTOMER, WORDS) == Courtesy(key=f"courtesy.{key}")
 
