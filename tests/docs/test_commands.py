@@ -16,7 +16,7 @@ import click
 import pytest
 
 from bot.cli import cli
-from bot.config import Config, Loaded
+from bot.config import Config, Loaded, ModelConfig, Secret
 from bot.desk import build_engine, open_desk
 from bot.engine.commands import Command
 from bot.i18n import LOCALES, catalogue, say
@@ -331,8 +331,9 @@ PATHS = {"livez", "readyz", "metrics", "data", "tmp", "telegram", "opt", "etc", 
 
 
 async def table() -> dict[str, Command]:
-    """The words of a desk as it is shipped."""
-    async with open_desk(Loaded(config=Config()), database=":memory:") as desk:
+    """The words of a desk as it is shipped, with a model: without one it shows no skills."""
+    config = Config(models=(ModelConfig(api_key=Secret("key")),))
+    async with open_desk(Loaded(config=config), database=":memory:") as desk:
         _, commands = await build_engine(desk)
         return commands.table
 

@@ -109,6 +109,16 @@ async def test_help_and_menu_show_to_each_role_what_it_may_use() -> None:
         assert words[: len(for_all)] == for_all
 
 
+async def test_skills_are_shown_where_there_is_a_model_to_carry_them_out() -> None:
+    """A list of words that only say why they do nothing would help nobody; typed, each says it."""
+    for model in (None, ScriptedModel()):
+        async with spoken(model=model) as desk:
+            shown = {word for word, _ in desk.commands.menu(Role.CUSTOMER)}
+            assert ({"blog", "code"} <= shown) == (model is not None)
+            assert {"blog", "code"} <= desk.commands.table.keys()
+            assert ("/blog" in (await desk.say("/help")).text) == (model is not None)
+
+
 # --- block and let in -----------------------------------------------------------------------
 
 

@@ -53,7 +53,7 @@ class Skills:
         self._fetch = fetch
 
     def commands(self) -> list[Command]:
-        """A row for each skill."""
+        """A row for each skill; shown only where there is a model to carry it out."""
         return [
             Command(
                 word=skill.name,
@@ -62,6 +62,7 @@ class Skills:
                 about={"en": skill.about.en, "zh": skill.about.zh},
                 spends=True,
                 behind=opening(skill),
+                listed=self._speaks,
             )
             for skill in self._table.values()
         ]
