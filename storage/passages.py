@@ -433,16 +433,17 @@ async def _add(portion: Sequence[_Text], first: int, tx: Tx) -> None:
 
 
 async def _remove(tx: Tx, entry: int) -> int:
-    """Delete an entry, or the first of its texts where it has very many; the characters of terms
-    that were taken out.
+    """Delete an entry; the characters of terms that were taken out. Of one that has very many texts
+    the first only, which counts as a whole portion: the next transaction goes on with it.
     """
     texts = await tx.run("kb_first_texts", entry=entry, limit=_TEXTS)
     for row in texts:
         await tx.run(f"kb_unindex_{_index(str(row['role']))}", id=row["id"], terms=row["terms"])
     if texts:
         await tx.run("kb_drop_texts", entry=entry, last=texts[-1]["ord"])
-    if len(texts) < _TEXTS:
-        await tx.run("kb_drop_entry", entry=entry)
+    if len(texts) == _TEXTS:
+        return _PORTION
+    await tx.run("kb_drop_entry", entry=entry)
     return sum(len(str(row["terms"])) for row in texts)
 
 

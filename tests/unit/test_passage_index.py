@@ -141,6 +141,27 @@ async def test_a_long_text_is_taken_in_and_out_some_of_it_at_a_time(
     assert await store.texts(entry.id) == []
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, 100])
+async def test_an_entry_of_many_short_texts_is_dropped_whole(
+    database: Counted, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """However many of them are taken out at once."""
+    monkeypatch.setattr(passages, "_TEXTS", most)
+    store = PassageStore(database)
+    aliases = [f"alias {number} of lamps" for number in range(5)]
+    made = drafts.faq(source="", question="what lamps", answer="see", aliases=aliases, uid="a")
+    other = drafts.faq(source="", question="which chairs", answer="see", uid="b")
+    generation = await store.next_generation()
+    await store.stage(generation, [made, other])
+    await store.switch(Switch(generation=generation, at=0, by="", note=""))
+    gone = tuple(entry.id for entry in await store.entries())
+    await store.switch(Switch(generation=generation + 1, at=0, by="", note="", retired=gone))
+    await store.purge(1)
+    assert [await store.texts(entry) for entry in gone] == [[], []]
+    assert not (await find(store, "alias lamps chairs")).frequencies
+    assert [known.id for known in await store.generations()] == [generation + 1]
+
+
 async def test_an_index_in_one_piece_is_left_alone(database: Counted) -> None:
     store = PassageStore(database)
     await staged(store, batches=3, rows=30)
