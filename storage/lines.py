@@ -91,7 +91,7 @@ async def _run(tx: Tx, conversation: int, grant: Grant) -> list[tuple[Row, Recei
         if line and line[0]["answer"] == line[0]["id"]:
             run = await tx.run("covered_line", conversation=conversation, answer=line[0]["id"])
         else:
-            run = first_run(line)
+            run = await _unstopped(tx, conversation, first_run(line))
         try:
             return [(row, _received(row)) for row in run]
         except _Unreadable as error:
@@ -113,6 +113,18 @@ def first_run(line: Sequence[Row]) -> Sequence[Row]:
         line[1:],
     )
     return [head, *following]
+
+
+async def _unstopped(tx: Tx, conversation: int, run: Sequence[Row]) -> Sequence[Row]:
+    """The run without what came when its answer was stopped already: that is answered next.
+
+    An answer rests, or its desk was away; who pressed Stop on it meant what it was an answer to.
+    """
+    if len(run) == 1 or not (head := run[0])["begun"]:
+        return run
+    if not await tx.run("stopped_answer", conversation=conversation, answer=head["id"]):
+        return run
+    return [row for row in run if row["held"] == head["held"]]
 
 
 def _sociable(row: Row) -> bool:

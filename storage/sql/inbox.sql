@@ -57,11 +57,18 @@ SELECT id, key, owner, epoch FROM conversation
  WHERE wake_at IS NOT NULL AND wake_at <= :now ORDER BY wake_at, id LIMIT :limit;
 
 -- due_line: the head of a conversation's line and who follows
-SELECT i.id, i.sender, i.origin, i.alone, i.attempt, i.answer, i.body, i.received_at,
+SELECT i.id, i.sender, i.origin, i.alone, i.attempt, i.held, i.answer, i.body, i.received_at,
        EXISTS (SELECT 1 FROM reply r WHERE r.answer = i.id) AS begun
   FROM inbox i
  WHERE i.conversation = :conversation AND i.state = 0 AND i.due_at <= :now
  ORDER BY i.position, i.id LIMIT :limit;
+
+-- stopped_answer: is this answer to end, when somebody works on it again
+SELECT 1 AS found FROM signal
+ WHERE conversation = :conversation AND taken_at IS NULL AND kind = 'stop' AND answer = :answer
+UNION ALL
+SELECT 1 AS found FROM signal
+ WHERE conversation = :conversation AND held = 1 AND kind = 'stop' AND answer = :answer;
 
 -- covered_line: exactly the messages that a written answer covers
 SELECT i.id, i.sender, i.origin, i.alone, i.attempt, i.answer, i.body, i.received_at, 1 AS begun

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from bot.ports import Intake
 from bot.types import Anchor, Lease, MessageRef, Signal
 from storage import Stores, stores
@@ -175,6 +177,29 @@ async def test_what_was_heard_and_not_settled_is_heard_by_the_next_holder(
     await desk.inbox.settle(new, settlement())
     await put(desk, message(2))
     assert (await lease_one(desk)).signals == ()
+
+
+@pytest.mark.parametrize("heard", [True, False])
+async def test_what_came_after_a_stop_is_not_stopped_with_what_rests(
+    desk: Stores, clock: HandClock, heard: bool
+) -> None:
+    """The button stands under an answer that rests, or whose desk is away: what was asked behind it
+    is no part of that answer, and gets its own.
+    """
+    await put(desk, message(1), message(2))
+    old = await lease_one(desk, "old")
+    await desk.inbox.anchor(old, _anchor("1"))
+    stop = Signal(kind="stop", conversation=old.conversation, answer=old.id)
+    await desk.inbox.put([intake(signal=stop)])
+    if heard:
+        assert await desk.inbox.heed(old, 0) == (stop,)
+    await put(desk, message(3))
+    clock.pass_(31)
+    new = await lease_one(desk, "new")
+    assert (new.signals, texts(new)) == ((stop,), ["text 1", "text 2"])
+    await desk.inbox.settle(new, settlement())
+    after = await lease_one(desk, "new")
+    assert (after.signals, texts(after)) == ((), ["text 3"])
 
 
 async def test_a_signal_to_a_place_where_nothing_was_said_is_dropped(desk: Stores) -> None:
