@@ -120,7 +120,7 @@ async def _unstopped(tx: Tx, conversation: int, run: Sequence[Row]) -> Sequence[
 
     An answer rests, or its desk was away; who pressed Stop on it meant what it was an answer to.
     """
-    if len(run) == 1 or not (head := run[0])["begun"]:
+    if len(run) < 2 or not (head := run[0])["begun"]:
         return run
     if not await tx.run("stopped_answer", conversation=conversation, answer=head["id"]):
         return run

@@ -202,6 +202,16 @@ async def test_what_came_after_a_stop_is_not_stopped_with_what_rests(
     assert (after.signals, texts(after)) == ((), ["text 3"])
 
 
+async def test_a_line_that_a_deletion_has_emptied_is_no_work(desk: Stores) -> None:
+    """The conversation is still due; it is put to sleep, and wakes with the next message."""
+    await put(desk, message(1))
+    there = place().conversation
+    await desk.inbox.put([intake(signal=Signal(kind="delete", conversation=there, key="m1"))])
+    assert await desk.inbox.lease("me") == []
+    await put(desk, message(2))
+    assert texts(await lease_one(desk)) == ["text 2"]
+
+
 async def test_a_signal_to_a_place_where_nothing_was_said_is_dropped(desk: Stores) -> None:
     signal = Signal(kind="stop", conversation=place("nowhere").conversation, position=1)
     assert await desk.inbox.put([intake(signal=signal)]) == [False]
