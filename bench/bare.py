@@ -44,6 +44,7 @@ async def answer(
     """One reply, from its placeholder to its last edit."""
     chat = message.chat_id
     sent = posted(await bot.send_message(chat, "…", link_preview_options=PLAIN))
+    assert sent is not None
     text, shown, edited_at = "", "", time.monotonic()
     async for delta in deltas(session, message.text or ""):
         text += delta
