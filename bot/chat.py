@@ -108,10 +108,12 @@ async def _converse(desk: Desk, folder: str, *, tell: Tell, locale: str) -> int:
     from adapters.console import TerminalAdapter, open_console
 
     failures: list[StorageError] = []
+    service: Service | None = None
 
     def failed(error: StorageError) -> None:
         failures.append(error)
-        service.end()
+        if service is not None:  # else whoever builds it hears of it at once
+            service.end()
 
     stores = stores_over(Watched(desk.stores.database, failed), desk.clock)
     desk = replace(desk, stores=stores)

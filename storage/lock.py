@@ -37,13 +37,14 @@ class LockFile:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise no_room(self.path, error) from error
-        said = os.pread(fd, 64, 0)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            said = os.pread(fd, 64, 0)
             os.close(fd)
             raise AlreadyRunning(self._refusal(said)) from error
-        self._fd, self.clean = fd, not said.startswith(_RUNNING)
+        # Not before it is ours: who held it a moment ago writes as it lets go.
+        self._fd, self.clean = fd, not os.pread(fd, 64, 0).startswith(_RUNNING)
         try:
             self._say(_RUNNING)
         except OSError as error:

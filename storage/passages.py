@@ -330,9 +330,13 @@ class PassageStore:
         return {term: count for term in terms if (count := counted[kind, term])}
 
     async def _drop(self, *, keep_from: int) -> None:
-        """Delete, some at a time, what no generation from `keep_from` on has."""
+        """Delete, some at a time, what no generation from `keep_from` on has.
+
+        The older ones go first, so that nobody can go back to one of which a part is gone already.
+        """
 
         async def work(tx: Tx) -> bool:
+            await tx.run("kb_drop_generations", oldest=keep_from)
             live = integer((await tx.run("kb_live"))[0]["generation"])
             unseen = await tx.run("kb_unseen", oldest=keep_from, live=live, limit=_PURGE_BATCH)
             room = _PORTION
@@ -344,7 +348,6 @@ class PassageStore:
                 return True
             await tx.run("kb_drop_revisions", live=live)
             await tx.run("kb_drop_sources", oldest=keep_from, live=live)
-            await tx.run("kb_drop_generations", oldest=keep_from)
             return False
 
         while await self._database.write(work):

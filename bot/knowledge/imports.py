@@ -168,7 +168,9 @@ class Importer:
             return await self._renew()
 
     async def rollback(self, target: int, *, by: str) -> int:
-        """Make the base what it was in generation `target`; the number of the new generation."""
+        """Make the base what it was in generation `target`, its index in one piece; the number of
+        the new generation.
+        """
         async with self._writing:
             if target not in {known.id for known in await self._passages.generations()}:
                 raise refused("cause.not_kept", number=target)
@@ -190,6 +192,7 @@ class Importer:
             )
             await self._passages.purge(KEEP)
             await self._renew()
+            await self._passages.merge()
             return await self._generation()
 
     async def _import(

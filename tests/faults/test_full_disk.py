@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import subprocess
@@ -56,6 +57,36 @@ def chatted(folder: Path, room: int, text: str, **more: str) -> subprocess.Compl
         timeout=20,
         check=False,
     )
+
+
+NO_ROOM = """
+from bot.errors import StorageFull
+from storage.sqlite import SqliteDatabase
+
+async def full(_database, _work):
+    raise StorageFull("no room")
+
+SqliteDatabase.write = full
+from bot.cli import main
+main(["run"])
+"""
+"""A desk that cannot write from the very first."""
+
+
+def test_a_chat_that_cannot_even_begin_ends_with_what_is_wrong(desk: Path) -> None:
+    """What a new database writes first is written before there is anything that could be ended."""
+    done = subprocess.run(
+        [sys.executable, "-c", NO_ROOM],
+        cwd=desk,
+        env=environ(),
+        input="hello",
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "full, so nothing more can be stored" in done.stderr.splitlines()[-1]
 
 
 QUESTION = "Do you sell lamps? " + "x" * 40_000
@@ -171,6 +202,25 @@ def test_a_lock_changes_hands_where_no_byte_is_left(
     assert not after.clean
     with pytest.raises(AlreadyRunning, match=str(os.getpid())):
         LockFile(path).take()
+    after.let_go()
+
+
+def test_a_lock_let_go_at_the_last_moment_was_let_go_in_good_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a service is started again at once: what stood there before was for the last."""
+    path, flock = str(tmp_path / "desk.db"), fcntl.flock
+    before = LockFile(path)
+    before.take()
+
+    def waits(fd: int, how: int) -> None:
+        before.let_go()
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", waits)
+    after = LockFile(path)
+    after.take()
+    assert after.clean
     after.let_go()
 
 

@@ -162,6 +162,51 @@ async def test_an_entry_of_many_short_texts_is_dropped_whole(
     assert [known.id for known in await store.generations()] == [generation + 1]
 
 
+class Killed(Exception):
+    """The process ends between two transactions."""
+
+
+async def test_nobody_goes_back_to_a_state_of_which_a_part_is_dropped(
+    database: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A purge is many transactions; killed between two of them, it is finished by the next."""
+    monkeypatch.setattr(passages, "_PURGE_BATCH", 2)
+    store = PassageStore(database)
+    await staged(store, batches=1, rows=10)
+    [first] = await store.generations()
+    gone = tuple(entry.id for entry in await store.entries())
+    await store.switch(Switch(generation=first.id + 1, at=0, by="", note="", retired=gone))
+    write, left = database.write, [2]
+
+    async def killed(work: Work[T], /) -> T:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        return await write(work)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "write", killed)
+        with pytest.raises(Killed):
+            await store.purge(1)
+    assert 0 < sum([bool(await store.texts(entry)) for entry in gone]) < len(gone)
+    assert [known.id for known in await store.generations()] == [first.id + 1]
+    await store.switch(Switch(generation=first.id + 2, at=0, by="", note=""))
+    await store.purge(1)
+    assert not any([await store.texts(entry) for entry in gone])
+
+
+async def test_going_back_leaves_the_index_in_one_piece(database: Counted, tmp_path: Path) -> None:
+    file = tmp_path / "lamps.csv"
+    kb = KnowledgeBase(PassageStore(database), SystemClock())
+    for halls in (700, 1):
+        rows = (f"Where is lamp {row}?,In hall {row}." for row in range(halls))
+        file.write_text("\n".join(["question,answer", *rows]))
+        await kb.import_file(file)
+    await kb.entries.rollback(by="")
+    assert len(await kb.questions()) == 700
+    assert (pieces(database, "faq"), pieces(database, "doc")) == (1, 1)
+
+
 async def test_an_index_in_one_piece_is_left_alone(database: Counted) -> None:
     store = PassageStore(database)
     await staged(store, batches=3, rows=30)
