@@ -11,6 +11,7 @@ from bot.engine.whole import whole
 from bot.errors import ModelError
 from bot.knowledge.base import KnowledgeBase
 from bot.knowledge.gaps import Cluster, draft_request
+from bot.model.wire import UNREADABLE
 from bot.ports import Model
 from bot.types import ChatRequest, ChatTurn
 
@@ -72,6 +73,6 @@ def read_draft(text: str) -> Draft | None:
     start, end = text.find("{"), text.rfind("}")
     try:
         draft = msgspec.json.decode(text[start : end + 1] if start >= 0 else "", type=Draft)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return draft if draft.question.strip() and draft.answer.strip() else None

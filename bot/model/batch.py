@@ -20,6 +20,7 @@ import msgspec
 
 from bot.clock import Clock
 from bot.errors import KnowledgeError, ModelError
+from bot.model.wire import UNREADABLE
 from bot.ports import Model
 from bot.types import ChatRequest, ChatTurn, ModelDone, ModelReset, ModelText, value
 
@@ -93,7 +94,7 @@ def parse(line: bytes) -> Prompt:
     """One input line. Raises ValueError, saying what was expected."""
     try:
         prompt = msgspec.json.decode(line, type=str | Prompt)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ValueError(f'expected {{"prompt": "…"}} or a string: {error}') from error
     if isinstance(prompt, str):
         prompt = Prompt(prompt=prompt)

@@ -235,8 +235,12 @@ async def test_gaps_are_gathered_with_a_draft_where_a_model_is() -> None:
         assert isinstance(events[0], Say)
         assert "`/kb add Do you engrave? | [?]`" in events[0].text
         clusters = await desk.desk.knowledge.gaps(0)
-        for end in (ModelDone(), ModelDone(excerpt=True)):
-            text = "no json" if end == ModelDone() else draft
+        endless = '{"question": "q", "answer": "a", "more": ' + "[" * 100_000 + "]" * 100_000 + "}"
+        for text, end in (
+            ("no json", ModelDone()),
+            (endless, ModelDone()),
+            (draft, ModelDone(excerpt=True)),
+        ):
             drafting = Drafting(desk.desk.knowledge, ScriptedModel([text, end]))
             assert await drafting.drafts(clusters) == {}
 

@@ -20,6 +20,7 @@ from bot.types import ChatRequest, ModelDone, ModelEvent, ModelReset, ModelText,
 from tests.fakes.glm import KEY, expected_reply
 
 CLOCK = SystemClock()
+ENDLESS = "[" * 100_000 + "]" * 100_000
 
 
 class Echo:
@@ -74,14 +75,15 @@ async def test_each_line_is_answered_in_its_place(tmp_path: Path) -> None:
 async def test_what_cannot_be_answered_is_an_error_in_its_place(tmp_path: Path) -> None:
     source = lines(
         tmp_path / "in", '"just text"', "{broken", {"prompt": "fail"}, {"id": 1}, {"prompt": " "},
-        "", {"prompt": "x", "surplus": 1},
+        "", {"prompt": "x", "surplus": 1}, f'{{"prompt": "x", "surplus": {ENDLESS}}}',
     )  # fmt: skip
     total = await run(Answering(Echo(), CLOCK), source, tmp_path / "out", clock=CLOCK)
     rows = written(tmp_path / "out")
-    assert [row.get("text") for row in rows] == ["JUST TEXT", None, None, None, None, "X"]
+    assert [row.get("text") for row in rows] == ["JUST TEXT", None, None, None, None, "X", None]
     assert rows[2]["error"] == "ModelUnavailable: down"
     assert all(row.get("error") for row in rows[1:5])
-    assert (total.total, total.failed) == (6, 4)
+    assert rows[6]["error"]
+    assert (total.total, total.failed) == (7, 5)
 
 
 async def test_a_second_run_asks_only_what_is_open(tmp_path: Path) -> None:
