@@ -69,7 +69,8 @@ async def _export(tx: Tx, person: PersonId) -> JsonObject:
     return {
         "person": _plain(who, ("id", "name", "locale", "role", "quota")),
         "identities": _plain(
-            await tx.run("identities_of", person=person), ("platform", "account", "user_id")
+            await tx.run("identities_of", person=person),
+            ("platform", "account", "user_id", "user_groups"),
         ),
         "conversation": _plain(
             await tx.run("their_turns", person=person), ("key", "role", "name", "text", "said_at")

@@ -23,6 +23,7 @@ from bot.types import (
     MemoryId,
     OpenTicket,
     PersonId,
+    Place,
     Role,
     Sender,
     SetRole,
@@ -457,3 +458,16 @@ def _counts(path: Path) -> dict[str, int]:
             table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             for table in ("ledger", "feedback", "skill_use", "ticket", "gap", "identity", "audit")
         }
+
+
+async def test_the_groups_that_are_kept_of_somebody_are_in_their_export(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    desk = await open_stores(str(tmp_path / "desk.db"), clock)
+    try:
+        home = Place(platform="slack", account="T1", channel="D1", private=True)
+        ann = await desk.people.person(home, Sender(user="U1", groups=("S1", "S2")))
+        [known] = (await desk.exports.of(ann.id))["identities"]
+        assert known["user_groups"] == "S1,S2"
+    finally:
+        await desk.close()

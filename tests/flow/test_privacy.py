@@ -41,7 +41,8 @@ async def test_an_export_holds_all_of_one_person_and_nothing_of_another() -> Non
         assert file.name.endswith(".json")
         said = [turn["text"] for turn in export["conversation"]]
         assert said == [SECRET, "It purrs.", "said in a group", "In a group."]
-        assert export["identities"] == [{"platform": "telegram", "account": "1", "user_id": ANN}]
+        known = {"platform": "telegram", "account": "1", "user_id": ANN, "user_groups": ""}
+        assert export["identities"] == [known]
         assert [one["text"] for one in export["messages"]][:1] == [SECRET]
         assert "Bob" not in file.content.decode()
         assert [one["route"] for one in export["answers"]] == ["open", "open"]
