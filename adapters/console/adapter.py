@@ -16,7 +16,7 @@ from adapters.console.plain import Plain
 from adapters.console.saving import save
 from bot.clock import Clock
 from bot.config import DeskConfig
-from bot.errors import NotWelcome, StorageError
+from bot.errors import NotWelcome, StorageBusy, StorageError
 from bot.i18n import LOCALES, means, say
 from bot.ports import Depth, Intake, Sink
 from bot.types import (
@@ -51,6 +51,10 @@ WHOLE = Limits(text_max=1_000_000, edits=False, placeholder=False)
 
 _POLL = 0.02
 """Seconds between looks at whether an answer has settled: below what a person notices."""
+
+
+_BUSY = 0.5
+"""Seconds until a store that was busy is tried again; it waited some itself."""
 
 
 class ConsoleAdapter:
@@ -110,14 +114,26 @@ class ConsoleAdapter:
             with suppress(StorageError, NotWelcome):
                 async for text in texts:
                     since = self._clock.now()
-                    await sink([self._intake(text)])
+                    await self._store(sink, self._intake(text))
                     self.taken += 1
                     if not isinstance(self._surface, Plain):
                         await self._follow(self._surface, sink, since)
 
+    async def _store(self, sink: Sink, intake: Intake) -> None:
+        """As often as it takes while somebody else has the store: that passes. Raises StorageError
+        for what does not.
+        """
+        while True:
+            try:
+                await sink([intake])
+            except StorageBusy:
+                await self._clock.sleep(_BUSY)
+            else:
+                return
+
     async def _follow(self, screen: Screen, sink: Sink, since: int) -> None:
         async def stop() -> None:
-            await sink([self._stop()])
+            await self._store(sink, self._stop())
 
         await screen.follow(self._settled, stop)
         if note := await self._note(since):

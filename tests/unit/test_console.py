@@ -20,12 +20,13 @@ from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
 from adapters.console import ConsoleAdapter
+from adapters.console import adapter as console_adapter
 from adapters.console.clean import clean
 from adapters.console.plain import LINE_MAX, Plain
 from adapters.console.screen import Screen, Words
 from bot.clock import SystemClock
 from bot.config import DeskConfig
-from bot.errors import LeaseLost, NotWelcome
+from bot.errors import LeaseLost, NotWelcome, StorageBusy, StorageFull
 from bot.ports import Deletes, Depth, HasMenu, Intake
 from bot.types import Frame, LedgerRow, RichText, Usage
 
@@ -158,6 +159,29 @@ async def test_a_message_is_stored_before_the_next_is_read() -> None:
         stored.set()
         await task
     assert entered == ["one", "two"]
+
+
+async def test_a_line_waits_for_a_store_that_is_busy_and_ends_with_one_that_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another program's lock passes; nobody delivers the line again, so it is tried again here."""
+    monkeypatch.setattr(console_adapter, "_BUSY", 0.001)
+    troubles = [StorageBusy("locked"), None, StorageBusy("locked"), StorageBusy("locked"), None]
+    keys: list[str] = []
+
+    def troubled(intake: Intake) -> None:
+        keys.append(str(intake.delivery))
+        trouble = troubles.pop(0) if troubles else StorageFull("full")
+        if trouble is not None:
+            raise trouble
+
+    with piped(b"one\ntwo\nthree\nfour\n") as source:
+        surface = Plain(source, io.BytesIO())
+        adapter = ConsoleAdapter(DeskConfig(), SystemClock(), depth=idle, surface=surface)
+        await asyncio.wait_for(adapter.run(Sink(troubled)), 10)
+    first, second, third = dict.fromkeys(keys)
+    assert keys == [first, first, second, second, second, third]
+    assert adapter.taken == 2
 
 
 def plain(out: Any) -> ConsoleAdapter:
