@@ -29,7 +29,7 @@ run: $(VENV)/.run ## start the desk: platforms whose tokens are set, or a consol
 	@exec $(BIN)/frontdesk run
 
 test: $(VENV)/.dev ## the suite: under two minutes, no network, no account
-	@$(PYTEST) -n 3
+	@$(PYTEST) -n 4
 
 test-web: $(VENV)/.dev ## the admin pages in a real browser (brings Chromium where apt can)
 	@tests/web/install-browser
