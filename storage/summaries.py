@@ -21,6 +21,13 @@ class SqlSummaries:
 
         return await self._database.read(work)
 
+    async def backlog(self, memory: MemoryId) -> int:
+        async def work(tx: Tx) -> int:
+            rows = await tx.run("count_unsummarised", memory=memory)
+            return number(rows[0], "turns") if rows else 0
+
+        return await self._database.read(work)
+
     async def uncovered(self, memory: MemoryId, limit: int) -> list[tuple[int, Turn]]:
         async def work(tx: Tx) -> list[tuple[int, Turn]]:
             rows = await tx.run("unsummarised_turns", memory=memory, limit=limit)

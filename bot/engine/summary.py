@@ -114,6 +114,9 @@ class Summariser:
 
     async def update(self, memory: MemoryId) -> bool:
         """Summarise one memory if that is due; whether a summary was made. Raises BotError."""
+        if (rest := self._keep - await self._summaries.backlog(memory)) >= 0:
+            self._rest(memory, rest // 2 + 1)
+            return False
         turns = await self._summaries.uncovered(memory, TURNS_READ)
         old = due(turns, keep=self._keep, estimate=self._estimate)
         if not old:

@@ -115,6 +115,10 @@ class Summaries(Protocol):
         """The summary in use."""
         ...
 
+    async def backlog(self, memory: MemoryId) -> int:
+        """How many turns no summary covers, at most; those that are gone by now may be counted."""
+        ...
+
     async def uncovered(self, memory: MemoryId, limit: int) -> list[tuple[int, Turn]]:
         """The oldest `limit` turns that no summary covers, with their numbers."""
         ...

@@ -26,6 +26,9 @@ SELECT m.summary, m.summarised_seq, m.next_seq - 1 - m.summarised_seq AS later
   FROM memory m
  WHERE m.key = :memory AND m.summary <> '' AND m.summarised_seq >= m.started_seq;
 
+-- count_unsummarised: how many turns no summary covers, by their numbers alone
+SELECT next_seq - max(started_seq, summarised_seq + 1) AS turns FROM memory WHERE key = :memory;
+
 -- unsummarised_turns: what no summary covers, oldest first
 SELECT t.seq, t.role, t.text, t.said_at, t.name, t.tokens
   FROM memory m JOIN turn t ON t.memory = m.id

@@ -75,6 +75,8 @@ async def test_uses_count_by_person_and_skill_since_a_time(desk: Stores, clock: 
 async def test_a_summary_covers_turns_and_counts_those_after_it(desk: Stores) -> None:
     await _say(desk, 1, said=("q0", "a0", "q1", "a1"))
     assert await desk.summaries.last(MEMORY) is None
+    assert await desk.summaries.backlog(MEMORY) == 4
+    assert await desk.summaries.backlog(MemoryId("none")) == 0
     found = await desk.summaries.uncovered(MEMORY, 3)
     assert [(number, turn.text) for number, turn in found] == [(0, "q0"), (1, "a0"), (2, "q1")]
     await desk.summaries.put(MEMORY, "so far", through=1)
@@ -85,6 +87,7 @@ async def test_a_summary_covers_turns_and_counts_those_after_it(desk: Stores) ->
     past = await desk.history.past(MEMORY, 3)
     assert (past.summary, [turn.text for turn in past.turns]) == (last, ["a1", "q2", "a2"])
     assert [n for n, _ in await desk.summaries.uncovered(MEMORY, 9)] == [2, 3, 4, 5]
+    assert await desk.summaries.backlog(MEMORY) == 4
 
 
 async def test_an_older_summary_never_takes_the_place_of_a_newer(desk: Stores) -> None:
@@ -106,3 +109,4 @@ async def test_a_fresh_start_voids_the_summary_and_one_that_comes_late(desk: Sto
     await _say(desk, 3, said=("q1", "a1"))
     assert await desk.summaries.last(MEMORY) is None
     assert [n for n, _ in await desk.summaries.uncovered(MEMORY, 9)] == [2, 3]
+    assert await desk.summaries.backlog(MEMORY) == 2

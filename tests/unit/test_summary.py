@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -71,6 +72,9 @@ class Kept:
     async def last(self, memory: MemoryId) -> Summary | None:
         return self.made.get(memory)
 
+    async def backlog(self, memory: MemoryId) -> int:
+        return len(self.turns[memory])
+
     async def uncovered(self, memory: MemoryId, limit: int) -> list[tuple[int, Turn]]:
         assert limit == TURNS_READ
         return self.turns[memory]
@@ -111,23 +115,35 @@ async def test_the_next_summary_takes_the_notes_of_the_last_one_along() -> None:
     assert second.startswith("<summary>\nNotes.\n</summary>\n<turns>\ncustomer: t0")
 
 
-async def test_a_conversation_that_needs_none_yet_is_not_looked_at_after_each_answer() -> None:
-    kept, looks = Kept(), 0
+@pytest.mark.parametrize(("tokens", "looks", "reads"), [(1, 4, 3), (1_000, 3, 2)])
+async def test_a_conversation_that_needs_none_yet_is_not_looked_at_after_each_answer(
+    tokens: int, looks: int, reads: int
+) -> None:
+    """Nor are its turns read before there are more than a summary would leave alone."""
+    seen: list[str] = []
 
-    class Counting(Kept):
+    class Noting(Kept):
+        async def backlog(self, memory: MemoryId) -> int:
+            seen.append("count")
+            return await super().backlog(memory)
+
         async def uncovered(self, memory: MemoryId, limit: int) -> list[tuple[int, Turn]]:
-            nonlocal looks
-            looks += 1
-            self.turns[memory] = said(2 * looks)
+            seen.append("read")
             return await super().uncovered(memory, limit)
 
-    kept = Counting()
-    summariser = Summariser(kept, ScriptedModel(), SystemClock(), estimate=len, history_turns=20)
+    kept = Noting()
+    summariser = Summariser(
+        kept, ScriptedModel(["Notes."]), SystemClock(), estimate=len, history_turns=20
+    )
     work = asyncio.create_task(summariser.run())
-    for _ in range(8):
+    for exchanges in range(1, 11):
+        kept.turns[MEMORY] = said(2 * exchanges, tokens=tokens)
         summariser.offer(MEMORY)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        if kept.made:
+            break
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
-    assert looks == 2
+    assert kept.made
+    assert (seen.count("count"), seen.count("read")) == (looks, reads)
