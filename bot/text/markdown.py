@@ -24,6 +24,7 @@ _BULLETS = re.compile(r"[^>\s]")
 _FENCE_END = re.compile(r"\n?[ \t>]*+[`~]++[ \t]*+$")
 _UNSURE_LINE = re.compile(
     r"\n?[ \t>]*+"
+    r"(?:(?:[-+*]|\d{1,3}[.)])[ \t]++)*+"  # a list may begin in the item of another
     r"(?:[-=_*~` \t]*+$|(?:[-+*]|\d{1,3}[.)]?|#{1,6})[ \t]*+$|(?:`{3,}|~{3,})[^\n]*+$)"
 )
 _UNSURE_TABLE = re.compile(r"(?:^|\n)(?<!\|\n)\|[^\n]*(?:\n[|:\- \t]*)?$")

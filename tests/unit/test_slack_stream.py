@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adapters.slack.render import shown
@@ -81,6 +81,7 @@ _PARTS = (
 )
 
 
+@example("- 1. ", [1])
 @given(st.lists(st.sampled_from(_PARTS), max_size=30).map("".join), RHYTHMS)
 def test_no_piece_can_ping_and_none_breaks_what_it_belongs_to(
     source: str, rhythm: list[int]
