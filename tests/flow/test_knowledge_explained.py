@@ -64,6 +64,7 @@ async def held(desk: Spoken, model: ScriptedModel, question: str, user: str) -> 
     return laid.decision
 
 
+@pytest.mark.soak
 async def test_the_prompt_holds_just_the_passages_that_an_explanation_shows() -> None:
     """Over the questions of the sample shop, and where not all that was found has room."""
     model = ScriptedModel(*(["Yes [1]."] for _ in range(400)))

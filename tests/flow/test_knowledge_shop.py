@@ -59,6 +59,7 @@ async def test_floor_of_the_shop_set_with_the_shipped_numbers(shop: KnowledgeBas
     assert seen.direct_precision >= 0.95
 
 
+@pytest.mark.soak
 async def test_a_base_fitted_to_its_own_cases_states_true_probabilities(
     shop: KnowledgeBase,
 ) -> None:

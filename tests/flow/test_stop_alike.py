@@ -226,6 +226,7 @@ async def test_on_slack_a_stop_beside_the_threads_stops_the_answer_being_written
         await until(lambda: front.screen()[1:] == [NOTHING])
 
 
+@pytest.mark.soak
 async def test_on_slack_a_stop_beside_the_threads_stops_nobody_else_s_answer(
     tmp_path: Path,
 ) -> None:
