@@ -285,6 +285,7 @@ def test_no_byte_leaves_after_the_lease_has_lapsed() -> None:
     virtual(main())
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "fault",
     [

@@ -127,6 +127,7 @@ async def _killed(at: int, *, takes_over: bool, rate: float, streaming: str) -> 
     return killer.dead.is_set()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("streaming", ["edits", "drafts"])
 def test_killed_at_any_point_the_answer_stands_once(streaming: str) -> None:
     """Before and after every call and transaction; the successor knows that we are dead."""
@@ -140,6 +141,7 @@ def test_killed_at_any_point_the_answer_stands_once(streaming: str) -> None:
     virtual(main())
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("streaming", ["edits", "drafts"])
 def test_killed_at_any_point_and_taken_over_by_a_stranger(streaming: str) -> None:
     """The lease lapses; the new owner waits out our calls and shows the answer again."""
